@@ -7,7 +7,6 @@ from types import MappingProxyType
 from typing import Protocol
 
 from edgekit.parity.comparison import Comparison
-from edgekit.parity.data.gate_readings import default_gates
 from edgekit.specs.profile import Bound, Gates
 from edgekit.stratification import FEW
 from edgekit.tasks.metric import Metric
@@ -43,9 +42,12 @@ def defaults(gates: Gates, governed: Collection[str] = ()) -> dict[str, Limits]:
     return {name: limit for name, limit in limits.items() if getattr(gates, name) is None}
 
 
-def bounds(gates: Gates, comparison: KnownChance) -> Iterator[tuple[str, Bound]]:
-    """Yield every gate with its limits: the default ones that the profile does not name, then those that it names."""
-    for name, limits in defaults(gates, default_gates(comparison.governance)).items():
+def bounds(gates: Gates, comparison: KnownChance, governed: Collection[str] = ()) -> Iterator[tuple[str, Bound]]:
+    """Yield every gate with its limits: the default ones that the profile does not name, then those that it names.
+
+    governed: as `defaults` takes it.
+    """
+    for name, limits in defaults(gates, governed).items():
         worst = "min" if comparison.metric.higher_is_better else "max"
         bound = {
             worst if value == CHANCE else limit: comparison.chance if value == CHANCE else value

@@ -11,16 +11,17 @@ from edgekit.ir.record import Record
 from edgekit.parity.certainty import certainty
 from edgekit.parity.chance import bounds, is_by_chance
 from edgekit.parity.comparison import Comparison
+from edgekit.parity.data.gate_readings import default_gates
 from edgekit.parity.gate_readings import NO_LABELS, GateInputs, NoReading, read
 from edgekit.parity.gate_texts import QUANTITIES, quantity_of
 from edgekit.parity.robustness.readings import WorstEstimate
 from edgekit.parity.sample_plan import advice
-from edgekit.parity.statistics.equivalence import Decision as Verdict
-from edgekit.parity.statistics.equivalence import decide
+from edgekit.parity.statistics.equivalence import Decision, decide
 from edgekit.parity.statistics.estimate import Estimate
 from edgekit.specs.profile import Bound, Gates
 
 Outcome = Literal["passed", "failed", "undecided", "not measurable"]
+Verdict = Decision
 
 
 def _known_gate(name: str) -> str:
@@ -52,7 +53,8 @@ def judge(gates: Gates, facts: GateInputs) -> tuple[GateResult, ...]:
     bound is on one side of the limit, undecided until then. The others are no samples of anything, and are taken as
     they are.
     """
-    judged = tuple(_judge(name, bound, facts) for name, bound in bounds(gates, facts.comparison))
+    governed = default_gates(facts.comparison.governance)
+    judged = tuple(_judge(name, bound, facts) for name, bound in bounds(gates, facts.comparison, governed))
     return judged if "reference_accuracy" in (gate.name for gate in judged) else (_unlimited(facts.comparison), *judged)
 
 

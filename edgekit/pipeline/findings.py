@@ -24,7 +24,7 @@ from edgekit.tasks.registry import task_of
 
 @dataclass(frozen=True)
 class Findings:
-    """What both endpoints answer to other samples, and what the network and its calibration data tell."""
+    """Findings on other samples, of both endpoints, and on the network and its calibration data."""
 
     adversarial: AdversarialSensitivity | None
     poisoning: PoisoningScreen | None

@@ -57,7 +57,8 @@ def simulated(lost: Array, won: Array, alike: Array, orders: int, rng: np.random
         order = rng.permutation(total)
         sums = [np.cumsum(one[order])[np.array(counts) - 1] for one in (lost, won, alike)]
         for k, count in enumerate(counts):
-            verdict = _verdict(*(one[k] for one in sums), count, bounds[k], last=count == total)
+            lost_so_far, won_so_far, alike_so_far = (one[k] for one in sums)
+            verdict = _verdict(lost_so_far, won_so_far, alike_so_far, count, bounds[k], last=count == total)
             if verdict != 0:
                 break
         asked.append(count)

@@ -33,7 +33,7 @@ class LabelCheck(Record):
     share: float
     """`suspicious` over `samples`."""
     thresholds: tuple[float | None, ...]
-    """By class: mean probability of the class among the samples labelled so; null for a class without samples."""
+    """Mean probability, by class, of that class among the samples labelled so; null for a class without samples."""
     examples: tuple[SuspiciousLabel, ...] = ()
     """The most probable ones."""
 
