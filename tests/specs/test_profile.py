@@ -63,7 +63,10 @@ def test_a_gate_at_zero_is_still_a_gate() -> None:
     assert Gates(fallback_share=Bound(max=0)).named() == (("fallback_share", Bound(max=0)),)
 
 
-KNOWN = "known keys: accelerator, cost, default, families, gates, probe, prune, quantize, recover, schema, summary"
+KNOWN = (
+    "known keys: accelerator, cost, default, families, gates, probe, prune, quantize, recover, robustness, schema, "
+    "summary"
+)
 
 
 @pytest.mark.parametrize(
