@@ -1,4 +1,4 @@
-"""Over ten thousand bundles that somebody changed behind a whole zip, so that only signature and digests can object."""
+"""Thousands of bundles that somebody changed behind a whole zip, so that only signature and digests can object."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from tests.bundle.conftest import Forge, Refused
 pytestmark = pytest.mark.fuzzes
 
 Contents = Mapping[str, bytes]
-EDITS = 400
+EDITS = 80
 """Of each kind, in each of manifest and signature."""
-ZIP_EDITS = 2500
+ZIP_EDITS = 500
 
 
 def changed(contents: Contents, name: str, content: bytes) -> Contents:
@@ -29,13 +29,12 @@ def changed(contents: Contents, name: str, content: bytes) -> Contents:
 
 
 def by_byte(contents: Contents, choose: random.Random) -> Iterator[Contents]:
-    """Every byte of the manifest and of the signature: each one bit of it, all of it, and any other value."""
+    """Every byte of the manifest and of the signature, in turn: one bit of it, all of it, or any other value."""
     for name in (MANIFEST, SIGNATURE):
         raw = contents[name]
         for place, byte in enumerate(raw):
-            values = {byte ^ 1 << choose.randrange(8), byte ^ 0xFF, (byte + choose.randrange(1, 256)) % 256}
-            for value in sorted(values):
-                yield changed(contents, name, raw[:place] + bytes([value]) + raw[place + 1 :])
+            values = (byte ^ 1 << choose.randrange(8), byte ^ 0xFF, (byte + choose.randrange(1, 256)) % 256)
+            yield changed(contents, name, raw[:place] + bytes([values[place % 3]]) + raw[place + 1 :])
 
 
 def by_length(contents: Contents, choose: random.Random) -> Iterator[Contents]:
@@ -86,7 +85,7 @@ def by_zip(whole: bytes, choose: random.Random) -> Iterator[bytes]:
     yield b"\0" + whole
 
 
-def test_of_ten_thousand_forged_bundles_none_is_opened(
+def test_of_thousands_of_forged_bundles_none_is_opened(
     packed: Path, refused: Refused, forge: Forge, contents: dict[str, bytes], key: SigningKey, other_key: SigningKey
 ) -> None:
     choose, whole, count = random.Random(6), packed.read_bytes(), 0
@@ -106,7 +105,7 @@ def test_of_ten_thousand_forged_bundles_none_is_opened(
         if made != whole:
             refused(made)
             count += 1
-    assert count >= 10_000
+    assert count >= 3_000
 
 
 @settings(max_examples=200)

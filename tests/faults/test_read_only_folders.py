@@ -25,17 +25,29 @@ pytestmark = pytest.mark.skipif(
 def home(places: dict[str, str], tmp_path: Path) -> Iterator[dict[str, Path]]:
     """Folders of the user's own, as a build left them, by name."""
     folders = {name.removeprefix("EDGEKIT_").lower(): tmp_path / name.lower() for name in places}
-    for folder, (_, place) in zip(folders.values(), places.items(), strict=True):
-        shutil.copytree(place, folder, symlinks=True) if Path(place).is_dir() else folder.mkdir()
+    for folder, (name, place) in zip(folders.values(), places.items(), strict=True):
+        folder.mkdir()
+        # What all builds of a session have made takes seconds to copy: the test that needs it asks for `cached`.
+        if name not in ("EDGEKIT_CACHE", "EDGEKIT_DOWNLOADS") and Path(place).is_dir():
+            shutil.copytree(place, folder, symlinks=True, dirs_exist_ok=True)
     folders |= {name: tmp_path / name for name in ("device", "out", "project")}
     yield folders
     for folder in folders.values():
         subprocess.run(["chmod", "-R", "u+w", folder], check=False)
 
 
+@pytest.fixture
+def cached(home: dict[str, Path], places: dict[str, str]) -> None:
+    """The session's cache in the user's own: its folders anew, its files linked."""
+    shutil.copytree(places["EDGEKIT_CACHE"], home["cache"], symlinks=True, dirs_exist_ok=True, copy_function=os.link)
+
+
 def closed(folder: Path) -> Mapping[str, int]:
     """Take away the right to write. All that is there, by when it was changed."""
-    subprocess.run(["chmod", "-R", "a-w", folder], check=True)
+    for path in (folder, *folder.rglob("*")):
+        # Not a file that is linked: it is another folder's too. What is written to it shows in its time.
+        if not path.is_symlink() and (path.is_dir() or path.stat().st_nlink == 1):
+            path.chmod(path.stat().st_mode & ~0o222)
     return held(folder)
 
 
@@ -50,6 +62,7 @@ def edgekit(home: Mapping[str, Path], *argv: object) -> Ended:
     return Ended(done.returncode, done.stdout, done.stderr)
 
 
+@pytest.mark.usefixtures("cached")
 def test_what_is_only_read_may_be_read_only(home: dict[str, Path], built: Built) -> None:
     shutil.copytree(built.options[1], home["project"])  # type: ignore[arg-type]
     kept = {name: closed(home[name]) for name in ("project", "config", "data", "cache")}
@@ -64,7 +77,7 @@ def test_what_is_only_read_may_be_read_only(home: dict[str, Path], built: Built)
 
 @pytest.mark.parametrize("name", ["cache", "config", "data", "device", "out"])
 def test_a_folder_that_may_not_be_written_is_refused_with_a_hint_and_left_as_it_was(
-    home: dict[str, Path], built: Built, name: str
+    home: dict[str, Path], built: Built, places: dict[str, str], name: str
 ) -> None:
     if name in ("cache", "config"):
         shutil.rmtree(home[name])
@@ -74,7 +87,9 @@ def test_a_folder_that_may_not_be_written_is_refused_with_a_hint_and_left_as_it_
     build = ("build", *built.options, "--out", home["out"])
     device = "local://" if name == "data" else f"local://{home['device']}"
     argv = build if name in ("cache", "config", "out") else ("flash", built.bundle, "--device", device)
-    refusal = edgekit(home, *argv).refused("EK503", 3)
+    # What was built before is in the session's cache.
+    cache = home["cache"] if name == "cache" else Path(places["EDGEKIT_CACHE"])
+    refusal = edgekit({**home, "cache": cache}, *argv).refused("EK503", 3)
     assert f"ls -ld '{home[name]}" in refusal
     assert held(home[name]) == before
     assert not list(home[name].parent.rglob("*.partial"))

@@ -1,4 +1,4 @@
-"""Thousands of bundles that somebody changed on their way, against the device's own code in this process."""
+"""A thousand bundles that somebody changed on their way, against the device's own code in this process."""
 
 from __future__ import annotations
 
@@ -88,11 +88,11 @@ def _prepared(root: Path, digest: str) -> None:
     stage.prepare(root, digest, offered=[KEY.public.raw, STRANGER.public.raw], stand_in=True)
 
 
-def test_of_thousands_of_changed_bundles_none_reaches_a_slot(root: Path, new: dict[str, bytes]) -> None:
+def test_of_a_thousand_changed_bundles_none_reaches_a_slot(root: Path, new: dict[str, bytes]) -> None:
     before = _held(root)
     honest = hashlib.sha256(new["manifest.json"]).hexdigest()
     count = 0
-    for i, mutant in enumerate(mutants(new, STRANGER, random.Random(6), edits=300)):
+    for i, mutant in enumerate(mutants(new, STRANGER, random.Random(6), edits=70)):
         # Whoever changes the manifest may claim its new digest too.
         digest = _arrives(root, mutant, honest if i % 2 else None)
         if mutant["manifest.json"] != new["manifest.json"] or mutant["manifest.sig"] != new["manifest.sig"]:
@@ -104,7 +104,7 @@ def test_of_thousands_of_changed_bundles_none_reaches_a_slot(root: Path, new: di
             _staged(root, digest)
         assert caught.value.kind in ("signature", "trust", "data")
         count += 1
-    assert count >= 2_000
+    assert count >= 1_000
     assert list((root / "staging").iterdir()) == []
     assert _held(root) == before
     assert _staged(root, _arrives(root, new)) == "staged"
