@@ -15,7 +15,7 @@ import pytest
 
 from edgekit.measure import store
 from tests import machine_identity as machine
-from tests.command_line import LENIENT, QUICK, Ended, edgekit, edgekit_here, environment
+from tests.command_line import LENIENT, PLAIN, QUICK, Ended, edgekit, edgekit_here, environment
 from tests.conftest import Built, Command
 from tests.networks import MODEL, write_project
 
@@ -53,6 +53,8 @@ def ran(
     """The small project through one backend to an empty device."""
     device, out = tmp_path_factory.mktemp("device"), tmp_path_factory.mktemp("out")
     options = ("--project", small, "--target", "host", "--backend", request.param, *LENIENT, *QUICK)
+    if request.param != "onnx":  # repair works on programs, before any backend: in one format it is on this line
+        options = (*options, *PLAIN)
     argv = ("run", *options, "--device", f"local://{device}", "--out", out, "--report", out / "all.html", "--json")
     ended = edgekit_here(*argv, env=places)
     assert ended.code == 0, ended.err + ended.out
