@@ -187,7 +187,9 @@ def test_two_builds_in_two_places_give_the_same_bytes_and_no_trace_of_either(
         "OMP_NUM_THREADS": "1",
     }
     argv = ("build", "--project", project, *ran.options[2:], "--out", tmp_path / "out")
-    ended = edgekit(*argv, cwd=tmp_path, env=somewhere)
+    # The converter, which is what differs, has a process of its own. Of three torches imported anew, two are enough.
+    here = "executorch" in ran.options
+    ended = edgekit_here(*argv, env=somewhere) if here else edgekit(*argv, cwd=tmp_path, env=somewhere)
     assert ended.code == 0, ended.err
     bundle = tmp_path / "out" / ran.bundle.name
     assert bundle.read_bytes() == ran.bundle.read_bytes()
