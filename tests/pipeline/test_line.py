@@ -52,7 +52,7 @@ def ran(
 ) -> Ran:
     """The small project through one backend to an empty device."""
     device, out = tmp_path_factory.mktemp("device"), tmp_path_factory.mktemp("out")
-    options = ("--project", small, "--target", "host", "--backend", request.param, *LENIENT, *QUICK)
+    options: tuple[object, ...] = ("--project", small, "--target", "host", "--backend", request.param, *LENIENT, *QUICK)
     if request.param != "onnx":  # repair works on programs, before any backend: in one format it is on this line
         options = (*options, *PLAIN)
     argv = ("run", *options, "--device", f"local://{device}", "--out", out, "--report", out / "all.html", "--json")
