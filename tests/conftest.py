@@ -54,6 +54,15 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     return places
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _shared_models(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Let processes of pytest-xdist share the models of slots made by hand: one of them makes each for all."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        from tests.runner import slot
+
+        slot.shared = tmp_path_factory.getbasetemp().parent / "models"
+
+
 @pytest.fixture(autouse=True)
 def _own_places(places: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
     """No test reads or writes the user's own keys, cache or local device."""

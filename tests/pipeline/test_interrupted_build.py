@@ -202,16 +202,19 @@ def test_builds_side_by_side_are_stopped_together(plugged: dict[str, str], tmp_p
     assert not (tmp_path / "edgekit-out").exists()
 
 
-def test_a_converter_dies_with_a_build_that_is_killed(plugged: dict[str, str], tmp_path: Path) -> None:
-    project, out, cache = stalling.project(tmp_path / "project"), tmp_path / "out", tmp_path / "cache"
-    first = start("build", "--project", project, *STALL, "--out", out, env=plugged)
+def test_a_converter_dies_with_a_build_that_is_killed(
+    plugged: dict[str, str], places: dict[str, str], tmp_path: Path
+) -> None:
+    # The session's cache: there is a converter of its builds for the next one.
+    project, out, cache = stalling.project(tmp_path / "project"), tmp_path / "out", Path(places["EDGEKIT_CACHE"])
+    first = start("build", "--project", project, *STALL, "--out", out, env={**plugged, **places})
     assert until((tmp_path / "started").exists)
     assert len(marked(str(tmp_path))) == 4  # the command, its supervisor, its converter, the fork of it that converts
     first.kill()
     end(first)
     assert gone(str(tmp_path))
     # What it could not clean up is in nobody's way, and gone with the next build.
-    ended = edgekit_here("build", "--project", project, *ONNX, "--out", out, env={"EDGEKIT_CACHE": str(cache)})
+    ended = edgekit_here("build", "--project", project, *ONNX, "--out", out, env=places)
     assert ended.code in (0, 1), ended.err
     assert [path.name for path in out.iterdir() if path.name.startswith(".")] == []
     assert list((cache / "partial").iterdir()) == []

@@ -15,7 +15,7 @@ import pytest
 
 from edgekit.measure import store
 from tests import machine_identity as machine
-from tests.command_line import LENIENT, QUICK, Ended, edgekit, edgekit_here, environment
+from tests.command_line import LENIENT, PLAIN, QUICK, Ended, edgekit, edgekit_here, environment
 from tests.conftest import Built, Command
 from tests.networks import MODEL, write_project
 
@@ -52,7 +52,9 @@ def ran(
 ) -> Ran:
     """The small project through one backend to an empty device."""
     device, out = tmp_path_factory.mktemp("device"), tmp_path_factory.mktemp("out")
-    options = ("--project", small, "--target", "host", "--backend", request.param, *LENIENT, *QUICK)
+    options: tuple[object, ...] = ("--project", small, "--target", "host", "--backend", request.param, *LENIENT, *QUICK)
+    if request.param != "onnx":  # repair works on programs, before any backend: in one format it is on this line
+        options = (*options, *PLAIN)
     argv = ("run", *options, "--device", f"local://{device}", "--out", out, "--report", out / "all.html", "--json")
     ended = edgekit_here(*argv, env=places)
     assert ended.code == 0, ended.err + ended.out
@@ -185,7 +187,9 @@ def test_two_builds_in_two_places_give_the_same_bytes_and_no_trace_of_either(
         "OMP_NUM_THREADS": "1",
     }
     argv = ("build", "--project", project, *ran.options[2:], "--out", tmp_path / "out")
-    ended = edgekit(*argv, cwd=tmp_path, env=somewhere)
+    # The converter, which is what differs, has a process of its own. Of three torches imported anew, two are enough.
+    here = "executorch" in ran.options
+    ended = edgekit_here(*argv, env=somewhere) if here else edgekit(*argv, cwd=tmp_path, env=somewhere)
     assert ended.code == 0, ended.err
     bundle = tmp_path / "out" / ran.bundle.name
     assert bundle.read_bytes() == ran.bundle.read_bytes()

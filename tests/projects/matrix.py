@@ -64,15 +64,26 @@ def overrides(profile: str) -> list[str]:
     return [line for line in OVERRIDES if profile != "float32" or ".gates." not in line]
 
 
-def ran(folder: Path, backend: str, profile: str, out: Path, cache: Path) -> Report:
-    """Build the project in `folder` and run it on this machine; `out` is empty, for the report and the device."""
+def few(backend: str) -> list[str]:
+    """Overrides for the tests, where time counts: 64 calibration samples, and repair in the programs of onnx alone.
+
+    Quantization and repair take their time for each sample. Repair works on programs, before any backend.
+    """
+    return ["profile.quantize.samples=64", *(["profile.quantize.repair=false"] if backend != "onnx" else [])]
+
+
+def ran(folder: Path, backend: str, profile: str, out: Path, cache: Path, *more: str) -> Report:
+    """Build the project in `folder` and run it on this machine; `out` is empty, for the report and the device.
+
+    more: overrides beside those of every run.
+    """
     return run(
         load_project(folder),
         "host",
         f"local://{out / 'device'}",
         backend=backend,
         profile=profile,
-        overrides=overrides(profile),
+        overrides=[*overrides(profile), *more],
         out=out / "report",
         cache=cache,
     )

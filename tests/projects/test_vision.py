@@ -10,7 +10,7 @@ import pytest
 
 from edgekit.api.builds import diagnose, load_project
 from tests.networks import substitute
-from tests.projects.matrix import BACKENDS, gates, ran
+from tests.projects.matrix import BACKENDS, few, gates, ran
 
 pytestmark = [pytest.mark.trains, pytest.mark.builds]
 
@@ -28,7 +28,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_int8_keeps_the_metric_of_the_trained_network(
     name: str, backend: str, project_of: Projects, cache: Path, tmp_path: Path
 ) -> None:
-    report = ran(project_of(name), backend, "host-int8", tmp_path, cache)
+    report = ran(project_of(name), backend, "host-int8", tmp_path, cache, *few(backend))
     assert report.reference.score
     assert report.candidate.score
     assert report.reference.score.value >= FLOORS[name]
