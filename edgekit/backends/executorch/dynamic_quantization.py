@@ -53,6 +53,9 @@ RESHAPES = {
     aten.transpose.int,
     aten.squeeze.dim,
     aten.unsqueeze.default,
+    aten.stack.default,
+    aten.group_norm.default,
+    aten.layer_norm.default,
     aten.linear.default,
     aten.matmul.default,
 }
