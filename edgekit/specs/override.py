@@ -7,10 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from edgekit.errors import OptionError, suggest
+from edgekit.errors import OptionError, SpecError, suggest
 from edgekit.specs.spec import S, parse
 
 SPECS = ("project", "target", "profile")
+QUANTIZE = "quantize"
+"""Table of a profile that has a network quantized by being there."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,7 @@ def apply(spec: S, name: str, overrides: Sequence[Override]) -> S:
     if not mine:
         return spec
     values = spec.model_dump(by_alias=True, exclude_unset=True)
+    _check_mode(values, mine)
     for override in mine:
         table = values
         for part in override.path[:-1]:
@@ -52,6 +55,17 @@ def apply(spec: S, name: str, overrides: Sequence[Override]) -> S:
             table = table[part]
         table[override.path[-1]] = override.value
     return parse(type(spec), values, f"--set {', '.join(map(str, mine))}")
+
+
+def _check_mode(values: dict[str, Any], overrides: Sequence[Override]) -> None:
+    """Raise SpecError if an option of quantization is set for a profile of float: that alone would quantize."""
+    of_recipe = [each for each in overrides if each.spec == "profile" and each.path[0] == QUANTIZE]
+    starts = any(each.path in ((QUANTIZE,), (QUANTIZE, "mode")) for each in of_recipe)
+    if of_recipe and not starts and values.get(QUANTIZE) is None:
+        raise SpecError(
+            f"--set {of_recipe[0]}: the profile quantizes nothing, so that there is nothing to set",
+            hint="leave it out, or say how to quantize: --set profile.quantize.mode=static",
+        )
 
 
 def _value(text: str) -> Any:
