@@ -10,7 +10,8 @@ from statistics import NormalDist
 import numpy as np
 
 from edgekit.ir.measurement import Array
-from edgekit.parity.statistics.proportions import mcnemar_p
+from edgekit.parity.statistics.proportions import mcnemar_p, tango_bounds, tango_statistic
+from edgekit.parity.statistics.student import student_quantile
 
 _NORMAL = NormalDist()
 
@@ -25,34 +26,34 @@ def score_bounds(reference_only: int, candidate_only: int, count: int, confidenc
     10 and 30 slices of 80 to 1,000 samples that truly lose 2 to 10 % it was too high in at most 6.5 % of trials, and
     without in 13 %.
     """
-    z = _NORMAL.inv_cdf(confidence)
-    mean = (reference_only - candidate_only) / count
-
-    def standardized(difference: float) -> tuple[float, float]:
-        """Score statistic at a difference, and the shift of its quantile by skewness."""
-        b, c, n = reference_only, candidate_only, count
-        linear = (2 * n - b + c) * difference - b - c
-        constant = -c * difference * (1 - difference)
-        # Maximum likelihood of the share that only the candidate has right, at this difference.
-        share = (math.sqrt(max(0.0, linear * linear - 8 * n * constant)) - linear) / (4 * n)
-        either = 2 * share + difference
-        variance = either - difference * difference
-        if variance <= 0:
-            return 0.0, 0.0
-        third = difference - 3 * difference * either + 2 * difference**3
-        shift = third / variance**1.5 / (6 * math.sqrt(n)) * (z * z - 1)
-        return (b - c - n * difference) / math.sqrt(n * variance), shift
+    low, high = tango_bounds(reference_only, candidate_only, count, confidence)
+    z, mean = _NORMAL.inv_cdf(confidence), (reference_only - candidate_only) / count
 
     def corrected(difference: float) -> float:
-        score, shift = standardized(difference)
-        return score - max(0.0, shift)
+        score = float(tango_statistic(reference_only, candidate_only, count, difference))
+        return score - max(0.0, _skewness(reference_only, candidate_only, count, difference) * (z * z - 1))
 
-    return _root(corrected, -1.0, mean, z), _root(lambda difference: standardized(difference)[0], mean, 1.0, -z)
+    return min(float(low), _root(corrected, -1.0, mean, z)), float(high)
+
+
+def _skewness(reference_only: int, candidate_only: int, count: int, difference: float) -> float:
+    """A sixth of the skewness of the mean of paired differences, at the likeliest shares for this difference."""
+    b, c, n = reference_only, candidate_only, count
+    linear = (2 * n - b + c) * difference - b - c
+    constant = -c * difference * (1 - difference)
+    # Maximum likelihood of the share that only the candidate has right, at this difference.
+    share = (math.sqrt(max(0.0, linear * linear - 8 * n * constant)) - linear) / (4 * n)
+    either = 2 * share + difference
+    variance = either - difference * difference
+    if variance <= 0:
+        return 0.0
+    third = difference - 3 * difference * either + 2 * difference**3
+    return float(third / variance**1.5 / (6 * math.sqrt(n)))
 
 
 def graded_bounds(drop: float, standard_error: float, count: int, confidence: float) -> tuple[float, float]:
     """Bounds of a mean difference of graded scores, each one-sided at `confidence`, by Student's t."""
-    half = _student(confidence, count - 1) * standard_error
+    half = student_quantile(confidence, count - 1) * standard_error
     return drop - half, drop + half
 
 
@@ -110,14 +111,3 @@ def _root(falling: Callable[[float], float], low: float, high: float, level: flo
         else:
             high = middle
     return (low + high) / 2
-
-
-def _student(confidence: float, freedom: int) -> float:
-    """Quantile of Student's t by the expansion of Fisher and Cornish (1960): to three digits from 31 degrees on."""
-    z = _NORMAL.inv_cdf(confidence)
-    return (
-        z
-        + (z**3 + z) / (4 * freedom)
-        + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * freedom**2)
-        + (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / (384 * freedom**3)
-    )
