@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from edgekit.parity.statistics.estimate import Estimate, exact
+from edgekit.parity.unmeasured import Unmeasured
+
 CPU = "cpu"
 GATES = ("accelerated_share", "accelerator_not_slower", "accelerator_agreement")
 
@@ -30,16 +33,20 @@ class AcceleratorTrial:
         return self.kind != CPU
 
 
-def accelerator_value(name: str, trial: AcceleratorTrial | None, emulated: bool) -> float | str:
+def accelerator_reading(name: str, trial: AcceleratorTrial | None, emulated: bool) -> Estimate | Unmeasured:
     """Value of a gate of `GATES`, or the reason why there is none."""
     if trial is None:
-        return "no accelerator was tried: the target states none for this backend, or no device was probed"
+        return Unmeasured("no accelerator was tried: the target states none for this backend, or no device was probed")
     if not trial.accelerated:
-        return f"it runs on the CPU: {trial.why}"
+        return Unmeasured(f"it runs on the CPU: {trial.why}")
     if name == "accelerated_share":
-        return trial.share if trial.share is not None else f"{trial.kind} does not say which operators it runs"
+        return _known(trial.share, f"{trial.kind} does not say which operators it runs")
     if name == "accelerator_agreement":
-        return trial.agreement if trial.agreement is not None else "the CPU's answers to these samples are not known"
+        return _known(trial.agreement, "the CPU's answers to these samples are not known")
     if trial.software or emulated:
-        return "no GPU or NPU of the device ran it, but a program that stands in, whose time says nothing"
-    return trial.time_ratio if trial.time_ratio is not None else "one of the two was not timed"
+        return Unmeasured("no GPU or NPU of the device ran it, but a program that stands in, whose time says nothing")
+    return _known(trial.time_ratio, "one of the two was not timed")
+
+
+def _known(value: float | None, reason: str) -> Estimate | Unmeasured:
+    return Unmeasured(reason) if value is None else exact(value)

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 from edgekit.parity.adversarial import AdversarialSensitivity
-from edgekit.parity.statistics.estimate import Estimate
+from edgekit.parity.statistics.estimate import Estimate, exact
+from edgekit.parity.unmeasured import Unmeasured
 
 NOT_ATTACKED = "no sample was changed: that takes the project's network, which a comparison of measurements has not"
 
 
-def adversarial_value(sensitivity: AdversarialSensitivity | None, confidence: float | None) -> Estimate | str:
+def adversarial_reading(sensitivity: AdversarialSensitivity | None, confidence: float | None) -> Estimate | Unmeasured:
     """Largest loss that compression adds under an attack, or the reason why there is none.
 
     Bounds hold for all attacks together (Bonferroni): each is taken at so much more confidence.
     """
     if sensitivity is None:
-        return NOT_ATTACKED
+        return Unmeasured(NOT_ATTACKED)
     worst = sensitivity.worst
     if worst is None:
-        return sensitivity.reason or NOT_ATTACKED
+        return Unmeasured(sensitivity.reason or NOT_ATTACKED)
     if confidence is None:
-        return Estimate(worst.added, worst.added, worst.added)
+        return exact(worst.added)
     each = 1 - (1 - confidence) / len(sensitivity.attacks)
     bounds = [one.added_at(each) for one in sensitivity.attacks]
     return Estimate(worst.added, max(one.low for one in bounds), max(one.high for one in bounds))

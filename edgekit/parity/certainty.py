@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from edgekit.parity.adversarial_readings import adversarial_words
 from edgekit.parity.data.gate_readings import GOVERNED, governance_words
-from edgekit.parity.gate_readings import GateInputs, all_fell_back
+from edgekit.parity.gate_inputs import GateInputs
+from edgekit.parity.gate_readings import all_fell_back
 from edgekit.parity.gate_texts import QUANTITIES, quantity_of
 from edgekit.parity.poisoning_readings import GATES as POISONING_GATES
 from edgekit.parity.poisoning_readings import poisoning_words

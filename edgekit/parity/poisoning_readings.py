@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from edgekit.parity.poisoning.record import PoisoningScreen
+from edgekit.parity.statistics.estimate import Estimate, exact
+from edgekit.parity.unmeasured import Unmeasured
 
 GATES = ("poisoned_share", "backdoor")
 NAMED = 8
@@ -12,16 +14,16 @@ NOT_SCREENED = (
 )
 
 
-def poisoning_value(name: str, screen: PoisoningScreen | None) -> float | str:
+def poisoning_reading(name: str, screen: PoisoningScreen | None) -> Estimate | Unmeasured:
     """Value of a gate of `GATES`, or the reason why there is none."""
     if screen is None:
-        return NOT_SCREENED
+        return Unmeasured(NOT_SCREENED)
     if name == "poisoned_share":
-        return screen.poisoned_share
+        return exact(screen.poisoned_share)
     backdoor = screen.backdoor
     if backdoor.reason and not backdoor.suspected:
-        return backdoor.reason
-    return float(len(backdoor.suspected))
+        return Unmeasured(backdoor.reason)
+    return exact(float(len(backdoor.suspected)))
 
 
 def poisoning_words(name: str, screen: PoisoningScreen) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from edgekit.parity.comparison import Comparison
 from edgekit.parity.gate_texts import points
-from edgekit.parity.statistics.estimate import Estimate
+from edgekit.parity.statistics.estimate import Estimate, exact
 from edgekit.parity.unmeasured import Unmeasured
 
 CALIBRATION, OUTSIDE = "calibration_drop", "outside_auroc_drop"
@@ -22,7 +22,7 @@ def probability_reading(name: str, comparison: Comparison, confidence: float | N
     if isinstance(pair, Unmeasured):
         return pair
     estimate = pair.drop_at(confidence or 0.95)
-    return estimate if confidence else Estimate(estimate.value, estimate.value, estimate.value)
+    return estimate if confidence else exact(estimate.value)
 
 
 def measured_on(name: str, comparison: Comparison) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edgekit.parity.gate_readings import GateInputs
+from edgekit.parity.gate_inputs import GateInputs
 from edgekit.parity.more_samples import more_samples
 from edgekit.parity.paired_answers import PairedAnswers
 from edgekit.parity.statistics.estimate import Estimate

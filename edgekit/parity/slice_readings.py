@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from statistics import NormalDist
-from typing import Literal
 
 from edgekit.parity.gate_texts import loss_value, points
 from edgekit.parity.slices.drop_interval import fewest_samples
@@ -12,16 +11,15 @@ from edgekit.parity.slices.fairness import increase_bounds
 from edgekit.parity.slices.record import CONFIDENCE, GroupGap, SliceParity, SliceRecord
 from edgekit.parity.slices.slice_parity import counted, described, drop_bounds, simultaneous
 from edgekit.parity.statistics.estimate import Estimate
+from edgekit.parity.unmeasured import Unmeasured
 from edgekit.specs.profile import Bound
 from edgekit.stratification import FEW
 from edgekit.tasks.metric import SHARE
 
 GATES = ("worst_slice_drop", "worst_class_drop", "fairness_gap")
-Unread = tuple[Literal["undecided", "not measurable"], str]
-"""Outcome of a gate without a value that may be judged, and the reason."""
 
 
-def slice_value(name: str, bound: Bound, parity: SliceParity | None, unit: str) -> Estimate | Unread:
+def slice_reading(name: str, bound: Bound, parity: SliceParity | None, unit: str) -> Estimate | Unmeasured:
     """Value of a gate of `GATES`, or the reason why there is none. unit: that of the task's metric.
 
     Slices: `low` is the greatest lower bound of all judged slices, which hold together at the bound's confidence;
@@ -29,24 +27,23 @@ def slice_value(name: str, bound: Bound, parity: SliceParity | None, unit: str) 
     pass, and each alone is as sure as stated: no correction is due there (intersection-union test, Berger 1982).
     """
     if parity is None:
-        return "not measurable", "the samples are not at hand; a build or a run has them"
+        return Unmeasured("the samples are not at hand; a build or a run has them")
     if name == "fairness_gap":
         return _gap(bound, parity, unit)
     records = _family(name, parity)
     if not any(each.drop is not None for each in records):
-        return "not measurable", _none(name, records)
+        return Unmeasured(_none(name, records))
     judged = [each for each in records if each.judged]
     if not judged:
-        return "undecided", f"no slice has {FEW} samples; measure more: --samples"
+        return Unmeasured(f"no slice has {FEW} samples; measure more: --samples", "undecided")
     shown, lows = _lows(judged, bound)
     settled = _settled(judged, bound)
     if bound.max is not None and lows > bound.max:
         return Estimate(shown.drop or 0.0, lows, max(lows, shown.drop or 0.0, shown.high or 0.0))
     if not settled:
         needed = "" if not bound.max or bound.max <= 0 else f" has the {_needed(bound):,} samples that the limit takes"
-        return (
-            "undecided",
-            f"no slice{needed or ' can pass a limit of 0'}; measure more (--samples), or widen the limit",
+        return Unmeasured(
+            f"no slice{needed or ' can pass a limit of 0'}; measure more (--samples), or widen the limit", "undecided"
         )
     high = max(drop_bounds(each, _confidence(bound))[1] for each in settled)
     value = max(each.drop or 0.0 for each in settled)
@@ -55,8 +52,8 @@ def slice_value(name: str, bound: Bound, parity: SliceParity | None, unit: str) 
 
 def slice_words(name: str, bound: Bound, parity: SliceParity | None, unit: str) -> str:
     """Words after the value of a gate of `GATES`: the slice, its samples, and how sure the value is."""
-    reading = slice_value(name, bound, parity, unit)
-    if parity is None or isinstance(reading, tuple):
+    reading = slice_reading(name, bound, parity, unit)
+    if parity is None or isinstance(reading, Unmeasured):
         return ""
     show = (lambda value: loss_value(value, unit)) if name != "fairness_gap" else points
     sure = f"{100 * _confidence(bound):g} % sure"
@@ -77,8 +74,8 @@ def slice_words(name: str, bound: Bound, parity: SliceParity | None, unit: str) 
 
 def decisive(name: str, bound: Bound, parity: SliceParity | None, unit: str) -> str:
     """Clause of the report's sentence on a gate of `GATES` that decides; empty where it has no value."""
-    reading = slice_value(name, bound, parity, unit)
-    if parity is None or isinstance(reading, tuple):
+    reading = slice_reading(name, bound, parity, unit)
+    if parity is None or isinstance(reading, Unmeasured):
         return ""
     if name == "fairness_gap":
         gap = _worst_gap(parity.gaps, bound)
@@ -126,12 +123,12 @@ def _needed(bound: Bound) -> int:
     return max(FEW, fewest_samples(min(bound.max, 1.0), _confidence(bound)))
 
 
-def _gap(bound: Bound, parity: SliceParity, unit: str) -> Estimate | Unread:
+def _gap(bound: Bound, parity: SliceParity, unit: str) -> Estimate | Unmeasured:
     if unit != SHARE:
-        return "not measurable", "error rates need a metric in percent"
+        return Unmeasured("error rates need a metric in percent")
     if not parity.gaps:
         reason = f"no column that [data] evaluation slices by has two groups of {FEW} labelled samples"
-        return "not measurable", f"{reason} (docs/slices.md)"
+        return Unmeasured(f"{reason} (docs/slices.md)")
     gap = _worst_gap(parity.gaps, bound)
     highs = [increase_bounds(each, _z(_confidence(bound)))[1] for each in parity.gaps]
     low = _gap_low(gap, parity.gaps, bound)

@@ -13,3 +13,5 @@ class Unmeasured:
     reason: str
     outcome: Literal["undecided", "not measurable"] = "not measurable"
     """Outcome of a gate on it: `undecided` where another run decides it."""
+    value: float | None = None
+    """Value that is shown, and not compared with a gate's limits; None for none."""

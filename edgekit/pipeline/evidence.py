@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from edgekit.devices.protocol import AcceleratorChosen
 from edgekit.ir.measurement import Measurement
 from edgekit.parity.early_stop import EarlyStop
-from edgekit.parity.gate_readings import FloatRecord
+from edgekit.parity.gate_inputs import FloatRecord
 from edgekit.parity.generation_record import GenerationRecord
 from edgekit.pipeline.both_endpoints import BothEndpoints
 from edgekit.report.earlier_run import Earlier

@@ -23,7 +23,7 @@ from edgekit.measure.device.installed_bundle import Installed
 from edgekit.measure.device.processes import timed_lengths
 from edgekit.measure.serving.reference import open_reference
 from edgekit.measure.shards import shards_in
-from edgekit.parity.gate_readings import FloatRecord
+from edgekit.parity.gate_inputs import FloatRecord
 from edgekit.parity.generation_record import GenerationRecord, generation_record
 from edgekit.pipeline.accelerator_trial import accelerator_remark, refusal
 from edgekit.pipeline.accuracy_budget import affordable, is_large

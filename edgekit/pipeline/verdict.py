@@ -13,7 +13,7 @@ from edgekit.measure import store
 from edgekit.parity.compare import compare
 from edgekit.parity.comparison import Comparison
 from edgekit.parity.flips import changed_samples
-from edgekit.parity.gate_readings import Device, GateInputs
+from edgekit.parity.gate_inputs import Device, GateInputs
 from edgekit.parity.gates import judge
 from edgekit.parity.numeric import numeric_parity
 from edgekit.pipeline.accelerator_trial import accelerator_trial

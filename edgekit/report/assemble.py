@@ -13,7 +13,7 @@ from edgekit.parity.calibration.paired_calibration import PairedCalibration
 from edgekit.parity.comparison import Comparison
 from edgekit.parity.cost import CostSummary, cost
 from edgekit.parity.endpoint_record import EndpointRecord
-from edgekit.parity.gate_readings import FloatRecord
+from edgekit.parity.gate_inputs import FloatRecord
 from edgekit.parity.gates import GateResult, verdict
 from edgekit.parity.generation_record import GenerationRecord
 from edgekit.parity.network_time import network_share

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from edgekit.errors import DataError, SpecError
 from edgekit.parity.endpoint_record import EndpointRecord
-from edgekit.parity.gate_readings import Baseline
+from edgekit.parity.gate_inputs import Baseline
 from edgekit.report.record import ArtifactRecord, BundleRecord
 from edgekit.report.report import Report, read_reports
 

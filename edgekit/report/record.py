@@ -18,7 +18,7 @@ from edgekit.parity.data.governance import DataGovernance
 from edgekit.parity.drift import Drift
 from edgekit.parity.early_stop import EarlyStop
 from edgekit.parity.endpoint_record import EndpointRecord
-from edgekit.parity.gate_readings import FloatRecord
+from edgekit.parity.gate_inputs import FloatRecord
 from edgekit.parity.gates import GateResult, Verdict
 from edgekit.parity.generation_record import GenerationRecord
 from edgekit.parity.network_time import NetworkShare

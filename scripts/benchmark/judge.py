@@ -11,7 +11,7 @@ import numpy as np
 
 from edgekit.ir.measurement import Array, Environment, Measurement, Validity, no_latency
 from edgekit.parity.compare import compare
-from edgekit.parity.gate_readings import GateInputs
+from edgekit.parity.gate_inputs import GateInputs
 from edgekit.parity.gates import judge
 from edgekit.specs.profile import Gates
 from edgekit.tasks.classification import Classification

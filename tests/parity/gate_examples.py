@@ -14,7 +14,7 @@ from edgekit.parity.compare import compare, summarize
 from edgekit.parity.comparison import Comparison
 from edgekit.parity.data.governance import DataGovernance, OverlapRecord
 from edgekit.parity.data.labels import LabelCheck
-from edgekit.parity.gate_readings import Device, FloatRecord, GateInputs
+from edgekit.parity.gate_inputs import Device, FloatRecord, GateInputs
 from edgekit.parity.gates import GateResult, judge
 from edgekit.parity.outside.paired_outside import OutsideScores, paired_outside
 from edgekit.parity.poisoning.record import BackdoorScreen, Patch, PoisoningScreen

@@ -11,7 +11,7 @@ import pytest
 from edgekit.ir.measurement import Array
 from edgekit.parity.compare import compare
 from edgekit.parity.comparison import Comparison
-from edgekit.parity.gate_readings import GateInputs
+from edgekit.parity.gate_inputs import GateInputs
 from edgekit.parity.gates import GateResult, judge, verdict
 from edgekit.specs.profile import Gates
 from edgekit.tasks.classification import Classification

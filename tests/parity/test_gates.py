@@ -6,7 +6,7 @@ import pytest
 from edgekit.parity.accelerator_readings import AcceleratorTrial
 from edgekit.parity.adversarial import AdversarialSensitivity
 from edgekit.parity.compare import compare
-from edgekit.parity.gate_readings import Baseline, Device
+from edgekit.parity.gate_inputs import Baseline, Device
 from edgekit.parity.gate_texts import QUANTITIES
 from edgekit.parity.gates import GateResult, judge, verdict
 from edgekit.specs.catalog import Catalog

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from edgekit.parity.gate_readings import Device, GateInputs
+from edgekit.parity.gate_inputs import Device, GateInputs
 from edgekit.parity.gates import GateResult, verdict
 from tests.parity.examples import environment
 from tests.parity.gate_examples import FLOAT, STEADY, facts, judged, on_device

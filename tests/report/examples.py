@@ -12,7 +12,7 @@ from edgekit.ir.signature import Affine, Signature, TensorSpec
 from edgekit.ir.stage_record import StageRecord
 from edgekit.parity.compare import compare
 from edgekit.parity.comparison import Comparison
-from edgekit.parity.gate_readings import Device, GateInputs
+from edgekit.parity.gate_inputs import Device, GateInputs
 from edgekit.parity.gates import judge
 from edgekit.parity.numeric import NumericParity, parity_sentence
 from edgekit.report.assemble import BuildFacts, ProbeFacts, report

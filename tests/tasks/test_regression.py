@@ -10,7 +10,7 @@ from edgekit.errors import DataError
 from edgekit.ir.measurement import Array, Measurement
 from edgekit.parity.compare import compare
 from edgekit.parity.comparison import Comparison
-from edgekit.parity.gate_readings import GateInputs
+from edgekit.parity.gate_inputs import GateInputs
 from edgekit.parity.gates import GateResult, judge
 from edgekit.specs.profile import Gates
 from edgekit.tasks.label_arrays import unlabelled

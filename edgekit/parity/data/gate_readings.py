@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from edgekit.parity.data.governance import DataGovernance, OverlapRecord
-from edgekit.parity.statistics.estimate import Estimate
+from edgekit.parity.statistics.estimate import Estimate, exact
 from edgekit.parity.statistics.proportions import wilson
+from edgekit.parity.unmeasured import Unmeasured
 
 GOVERNED = ("calibration_overlap", "training_overlap", "licences", "mislabelled_share")
 """Gates that are read off the data sets."""
@@ -18,27 +19,29 @@ def default_gates(governance: DataGovernance | None) -> tuple[str, ...]:
     return (*overlaps, *(("licences",) if governance.policy else ()))
 
 
-def governance_reading(name: str, governance: DataGovernance | None, confidence: float | None) -> Estimate | str:
+def governance_reading(name: str, governance: DataGovernance | None, confidence: float | None) -> Estimate | Unmeasured:
     """Value of a gate of `GOVERNED`, or the reason why there is none.
 
     The share of suspicious labels is an estimate from samples: between two bounds, each at `confidence`.
     """
     if governance is None:
-        return "the data sets are not known here; edgekit build and edgekit run compare them"
+        return Unmeasured("the data sets are not known here; edgekit build and edgekit run compare them")
     if name == "licences":
         if not governance.policy:
-            return "the project states no policy; [policy] in edgekit.toml names the licences that are allowed"
-        return _exact(len(governance.violations))
+            return Unmeasured(
+                "the project states no policy; [policy] in edgekit.toml names the licences that are allowed"
+            )
+        return exact(len(governance.violations))
     if name == "mislabelled_share":
         labels = governance.labels
         if labels is None:
-            return "labels that are no classes, or all of one class, tell nothing of their own faults"
-        return wilson(labels.share, labels.samples, 2 * confidence - 1) if confidence else _exact(labels.share)
+            return Unmeasured("labels that are no classes, or all of one class, tell nothing of their own faults")
+        return wilson(labels.share, labels.samples, 2 * confidence - 1) if confidence else exact(labels.share)
     role = name.removesuffix("_overlap")
     overlap = governance.overlap(role)
     if overlap is None:
-        return f"no {role} set was used"
-    return _exact(overlap.share)
+        return Unmeasured(f"no {role} set was used")
+    return exact(overlap.share)
 
 
 def governance_words(name: str, governance: DataGovernance | None) -> str:
@@ -61,7 +64,3 @@ def overlap_words(overlap: OverlapRecord) -> str:
     kinds = f", {overlap.exact:,} exact and {overlap.near:,} near," if overlap.exact + overlap.near else ""
     note = f"; {overlap.note}" if overlap.note else ""
     return f"{count}{kinds} among {overlap.others:,} of {overlap.role}{note}"
-
-
-def _exact(value: float) -> Estimate:
-    return Estimate(value, value, value)

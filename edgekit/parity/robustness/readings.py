@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from edgekit.parity.robustness.robustness import NamedEstimate, Robustness
 from edgekit.parity.statistics.estimate import Estimate
+from edgekit.parity.unmeasured import Unmeasured
 from edgekit.perturb.perturbation import Family
 
 FAMILY_OF_GATE: Mapping[str, Family] = {
@@ -29,25 +30,29 @@ class WorstEstimate(Estimate):
     samples: int
 
 
-def robustness_value(name: str, confidence: float | None, robustness: Robustness | None) -> WorstEstimate | str:
+def robustness_reading(
+    name: str, confidence: float | None, robustness: Robustness | None
+) -> WorstEstimate | Unmeasured:
     """Value of a gate of `FAMILY_OF_GATE`, or the reason why there is none. confidence: None for the value alone."""
     family = FAMILY_OF_GATE[name]
     if robustness is None:
-        return "no perturbed samples were measured here; edgekit build, or run, with the project's evaluation samples"
+        return Unmeasured(
+            "no perturbed samples were measured here; edgekit build, or run, with the project's evaluation samples"
+        )
     conditions = robustness.of(family)
     if not conditions:
         why = f": {robustness.unfit[0][1]}" if robustness.unfit else ""
-        return f"no {family} perturbation fits the inputs{why}"
+        return Unmeasured(f"no {family} perturbation fits the inputs{why}")
     count, number = robustness.samples, sum(map(len, conditions.values()))
     on = f"on {count:,} samples, each under {number:,} {'condition' if number == 1 else 'conditions'}"
     if family == "shift":
         drop = robustness.stability_drop_at(confidence or SURE)
         reference, candidate = robustness.stability() or (1.0, 1.0)
         words = f"{100 * candidate:.1f} % of the answers stay, {100 * reference:.1f} % of the reference's, {on}"
-        return "nothing was shifted" if drop is None else _estimate(drop, None, words, count, confidence)
+        return Unmeasured("nothing was shifted") if drop is None else _estimate(drop, None, words, count, confidence)
     worst = (robustness.worst_natural if family == "natural" else robustness.worst_systematic)(confidence or SURE)
     if worst is None:
-        return "the samples have no labels, so that no answer can be told to be lost"
+        return Unmeasured("the samples have no labels, so that no answer can be told to be lost")
     return _estimate(worst.estimate, worst.name, f"{_finding(worst)}, {on}", count, confidence)
 
 

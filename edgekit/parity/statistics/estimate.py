@@ -32,3 +32,8 @@ def normal_share(quantile: float) -> float:
 def between(value: float, low: float, high: float) -> Estimate:
     """Estimate whose interval holds its value, as a resampled interval may fail to."""
     return Estimate(value, min(value, low), max(value, high))
+
+
+def exact(value: float) -> Estimate:
+    """Estimate of a value that is no sample of anything: its bounds are the value."""
+    return Estimate(value, value, value)

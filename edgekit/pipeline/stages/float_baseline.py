@@ -14,7 +14,7 @@ from edgekit.devices.transport import Transport
 from edgekit.errors import EdgekitError
 from edgekit.measure.device.installed_bundle import Installed
 from edgekit.parity.compare import summarize
-from edgekit.parity.gate_readings import FloatRecord
+from edgekit.parity.gate_inputs import FloatRecord
 from edgekit.pipeline.commit_or_rollback import take_back
 from edgekit.pipeline.request import BuildRequest
 from edgekit.pipeline.stages.compile import Compilation

@@ -6,7 +6,7 @@ import numpy as np
 
 from edgekit.parity.calibration.paired_calibration import PairedCalibration, paired_calibration
 from edgekit.parity.compare import compare
-from edgekit.parity.gate_readings import GateInputs
+from edgekit.parity.gate_inputs import GateInputs
 from edgekit.parity.gates import judge
 from edgekit.report.sentence import sentence
 from edgekit.specs.profile import Gates, Profile

@@ -8,8 +8,9 @@ import pytest
 from edgekit.ir.measurement import Array
 from edgekit.parity.comparison import Comparison
 from edgekit.parity.gates import GateResult
-from edgekit.parity.slice_readings import GATES, slice_value
+from edgekit.parity.slice_readings import GATES, slice_reading
 from edgekit.parity.slices.record import SliceParity, SliceRecord
+from edgekit.parity.statistics.estimate import Estimate
 from edgekit.report.report import Report
 from edgekit.specs.profile import Bound, Gates
 from tests.parity.gate_examples import facts, judged
@@ -102,8 +103,8 @@ def test_where_every_slice_loses_just_the_limit_five_of_a_hundred_fail_at_most()
         lost, gained = rng.binomial(200, 0.06, 10), rng.binomial(188, 0.01 / 0.94, 10)
         records = tuple(_counts(int(b), int(c), 200) for b, c in zip(lost, gained, strict=True))
         parity = SliceParity(confidence=0.95, sentence="", slices=records)
-        reading = slice_value("worst_slice_drop", bound, parity, "share")
-        assert not isinstance(reading, tuple)
+        reading = slice_reading("worst_slice_drop", bound, parity, "share")
+        assert isinstance(reading, Estimate)
         alarms += reading.low > 0.05
     assert alarms / trials <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / trials)
 

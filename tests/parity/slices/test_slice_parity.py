@@ -10,11 +10,12 @@ import pytest
 from edgekit.datasets.metadata import Metadata
 from edgekit.ir.measurement import Array
 from edgekit.parity.paired_answers import PairedAnswers
-from edgekit.parity.slice_readings import slice_value
+from edgekit.parity.slice_readings import slice_reading
 from edgekit.parity.slices.record import SliceParity
 from edgekit.parity.slices.slice import Slice
 from edgekit.parity.slices.slice_parity import slice_parity
 from edgekit.parity.statistics.estimate import Estimate
+from edgekit.parity.unmeasured import Unmeasured
 from edgekit.report.forms import html, markdown, text
 from edgekit.report.sections.slices import slices
 from edgekit.samples import Samples
@@ -76,15 +77,14 @@ def test_a_relative_loss_is_of_the_mean_over_all_samples() -> None:
     (record,) = slice_parity(paired(reference, candidate, metric), [one(members)]).slices
     assert record.drop == pytest.approx(0.1)
     assert record.standard_error is not None
-    reading = slice_value(
+    reading = slice_reading(
         "worst_slice_drop", LIMIT, slice_parity(paired(reference, candidate, metric), [one(members)]), "m"
     )
     assert isinstance(reading, Estimate)
     assert reading.low > 0.05
-    assert slice_value("fairness_gap", LIMIT, SliceParity(confidence=0.95, sentence="", slices=()), "m") == (
-        "not measurable",
-        "error rates need a metric in percent",
-    )
+    assert slice_reading(
+        "fairness_gap", LIMIT, SliceParity(confidence=0.95, sentence="", slices=()), "m"
+    ) == Unmeasured("error rates need a metric in percent")
 
 
 def test_slices_of_one_sample_are_shown_and_not_judged() -> None:
@@ -139,9 +139,9 @@ def test_without_labels_slices_show_agreement_and_no_gate_is_judged() -> None:
     assert parity.sentence == (
         "Without labels no slice has a loss; the least agreement is that of light = dim (100 samples)."
     )
-    assert slice_value("worst_slice_drop", LIMIT, parity, SHARE) == (
-        "not measurable", "the samples have no labels; agreements of slices are in the report",
-    )  # fmt: skip
+    assert slice_reading("worst_slice_drop", LIMIT, parity, SHARE) == Unmeasured(
+        "the samples have no labels; agreements of slices are in the report"
+    )
     section = slices(parity, SHARE)
     assert section
     assert section.rows[0] == ("light = dim", "100", "-", "agrees to 80 %", "no labels", "-", "-")
@@ -151,18 +151,20 @@ def test_without_labels_slices_show_agreement_and_no_gate_is_judged() -> None:
 def test_a_small_slice_can_fail_but_not_pass_and_the_meaning_says_so() -> None:
     right, small = np.ones(640), np.arange(640) < 40
     sound_but_small = slice_parity(paired(right, right), [one(small), one(~small, "light = day")])
-    reading = slice_value("worst_slice_drop", LIMIT, sound_but_small, SHARE)
+    reading = slice_reading("worst_slice_drop", LIMIT, sound_but_small, SHARE)
     assert isinstance(reading, Estimate)
     assert reading.high < 0.05
     alone = slice_parity(paired(right, right), [one(small)])
-    assert slice_value("worst_slice_drop", LIMIT, alone, SHARE) == (
-        "undecided", "no slice has the 52 samples that the limit takes; measure more (--samples), or widen the limit",
-    )  # fmt: skip
+    assert slice_reading("worst_slice_drop", LIMIT, alone, SHARE) == Unmeasured(
+        "no slice has the 52 samples that the limit takes; measure more (--samples), or widen the limit", "undecided"
+    )
     broken = np.where(small & (np.arange(640) % 2 == 0), 0.0, 1.0)
-    failed = slice_value("worst_slice_drop", LIMIT, slice_parity(paired(right, broken), [one(small)]), SHARE)
+    failed = slice_reading("worst_slice_drop", LIMIT, slice_parity(paired(right, broken), [one(small)]), SHARE)
     assert isinstance(failed, Estimate)
     assert failed.low > 0.05
-    assert slice_value("worst_slice_drop", Bound(max=0.0), alone, SHARE)[0] == "undecided"  # type: ignore[index]
+    undecided = slice_reading("worst_slice_drop", Bound(max=0.0), alone, SHARE)
+    assert isinstance(undecided, Unmeasured)
+    assert undecided.outcome == "undecided"
 
 
 def test_a_gap_that_was_there_before_compression_is_no_increase() -> None:
@@ -173,7 +175,7 @@ def test_a_gap_that_was_there_before_compression_is_no_increase() -> None:
     assert [gap.before, gap.after] == pytest.approx([0.2, 0.2])
     assert gap.increase == 0
     assert (gap.worst, gap.best, gap.samples) == ("light = dim", "light = day", 2000)
-    reading = slice_value("fairness_gap", Bound(max=0.02), parity, SHARE)
+    reading = slice_reading("fairness_gap", Bound(max=0.02), parity, SHARE)
     assert isinstance(reading, Estimate)
     assert reading.low < 0 < reading.high < 0.02
 
