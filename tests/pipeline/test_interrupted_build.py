@@ -126,6 +126,7 @@ def test_after_a_stop_the_same_build_goes_on_from_there(tmp_path: Path) -> None:
     assert (stages["capture"], stages["lower"]) == (True, True)
     assert list((cache / "partial").iterdir()) == []
     assert sorted(path.suffix for path in out.iterdir()) == [
+        ".csv",
         ".edgekit",
         ".json",
         ".json",
