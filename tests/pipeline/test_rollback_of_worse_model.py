@@ -17,7 +17,7 @@ from tests.command_line import PLAIN, QUICK, edgekit_here
 
 pytestmark = pytest.mark.served
 
-BRIEF = (*PLAIN, *QUICK, "--samples", 200)
+BRIEF = (*PLAIN, *QUICK, "--samples", 500)
 DARK = """
 
 def dark():

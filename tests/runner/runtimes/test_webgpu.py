@@ -26,6 +26,7 @@ class Plugin:
     def __init__(self, *devices: str, broken: bool = False) -> None:
         self._devices, self._broken, self._registered = devices, broken, False
         self.__version__ = "1.31.1"
+        self.GraphOptimizationLevel = SimpleNamespace(ORT_ENABLE_ALL=99)
 
     def get_library_path(self) -> str:
         return "/packages/libplugin.so"
