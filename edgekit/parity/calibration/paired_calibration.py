@@ -19,6 +19,7 @@ from edgekit.parity.calibration.record import (
 )
 from edgekit.parity.calibration.resampling import FIGURES, RESAMPLES, PairedSums, figures
 from edgekit.parity.calibration.temperature import fit_temperature
+from edgekit.parity.loss_words import loss_words
 from edgekit.parity.statistics.estimate import Estimate
 from edgekit.parity.unmeasured import Unmeasured
 from edgekit.tasks.class_scores import ClassScores, Form, form_of, refusal
@@ -176,11 +177,7 @@ def _sentence(
 ) -> str:
     """Sentence on the sureness of both endpoints and on what compression changed."""
     sides = [f"{100 * side.ece:.2f} points" for side in (reference, candidate)]
-    changed = "no change shows"
-    if drop.low > 0:
-        changed = "it has become worse"
-    if drop.high < 0:
-        changed = "it has become better"
+    changed = loss_words(drop.low, drop.high)
     return (
         f"How sure the reference is differs from how often it is right by {sides[0]} (expected calibration error), the "
         f"candidate by {sides[1]}, on {samples:,} samples: {changed}. The candidate is {_direction(candidate)}."

@@ -10,6 +10,7 @@ from functools import cached_property
 import numpy as np
 
 from edgekit.ir.measurement import Array
+from edgekit.parity.loss_words import loss_words
 from edgekit.parity.outside.record import OutsideDetection, OutsideKind, OutsideRecord, PairedShare
 from edgekit.parity.outside.scores import outside_scores
 from edgekit.parity.statistics.bootstrap import POOLED_RESAMPLES, SEED
@@ -164,11 +165,7 @@ def _paired(values: Sequence[float], loss: Estimate) -> PairedShare:
 def _sentence(decisive: OutsideDetection, inside: int, outside: int) -> str:
     """Sentence on how well either endpoint tells samples from outside, and on what compression changed."""
     auroc = decisive.auroc
-    changed = "no change shows"
-    if auroc.low > 0:
-        changed = "it has become worse"
-    if auroc.high < 0:
-        changed = "it has become better"
+    changed = loss_words(auroc.low, auroc.high)
     return (
         f"By {decisive.score} the reference tells {outside:,} samples from outside from {inside:,} of the evaluation "
         f"set with an AUROC of {auroc.reference:.4f}, the candidate with {auroc.candidate:.4f} (0.5 is chance): "
