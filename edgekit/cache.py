@@ -79,7 +79,7 @@ class Cache:
         entry = self.find(key)
         if entry:
             return entry, True
-        with storage_errors(self.root), self._partial() as partial:
+        with storage_errors(self.root), self.scratch() as partial:
             make(partial)
             digests = {name: file_digest(partial / name) for name in _names(partial)}
             (partial / SEAL).write_text(json.dumps(digests, sort_keys=True))
@@ -106,8 +106,11 @@ class Cache:
         return self.root / "entries" / key[:2] / key
 
     @contextlib.contextmanager
-    def _partial(self) -> Iterator[Path]:
-        """Yield an empty locked folder. A lock is used, as a process id may be reused by another process."""
+    def scratch(self) -> Iterator[Path]:
+        """Yield an empty folder, which is removed at the end; if this process ends before, by the next that starts.
+
+        It is locked: a process id may be used again by another process.
+        """
         folder = self.root / "partial" / f"{os.getpid()}-{secrets.token_hex(4)}"
         folder.parent.mkdir(parents=True, exist_ok=True)
         with contextlib.ExitStack() as stack:

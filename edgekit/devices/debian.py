@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import platform
 import re
 import shutil
-import tempfile
 import threading
 import time
 import weakref
@@ -88,18 +88,26 @@ def libraries(folder: Path) -> str:
 
 @dataclass(frozen=True)
 class _Index:
-    """Index of a mirror, 0.1 GB, in a folder that lasts as long as this process: 2 s of CPU and a download each."""
+    """Index of a mirror, 0.1 GB, in a folder that lasts as long as this process: 2 s of CPU and a download each.
+
+    The folder is the cache's: one whose process was stopped or killed is removed by the next.
+    """
 
     sources: str
     """Text of its sources.list."""
-    folder: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="edgekit-apt-")))
+    folder: Path
     updated: float = field(default_factory=time.monotonic)
 
-    def __post_init__(self) -> None:
-        weakref.finalize(self, shutil.rmtree, self.folder, ignore_errors=True)
-        (self.folder / "lists/partial").mkdir(parents=True)
-        (self.folder / "status").touch()
-        (self.folder / "sources.list").write_text(self.sources)
+    @classmethod
+    def empty(cls, sources: str) -> _Index:
+        """Make one that `apt-get update` is to fill."""
+        held = contextlib.ExitStack()
+        index = cls(sources, held.enter_context(Cache.of_downloads().made().scratch()))
+        weakref.finalize(index, held.close)
+        (index.folder / "lists/partial").mkdir(parents=True)
+        (index.folder / "status").touch()
+        (index.folder / "sources.list").write_text(sources)
+        return index
 
     @property
     def current(self) -> bool:
@@ -123,7 +131,7 @@ class _Apt:
         sources, own = _sources(), _own_proxies()
         with _indexing:
             known = _indexes.get((architecture, sources, own))
-            index = known if known and known.current else _Index(sources)
+            index = known if known and known.current else _Index.empty(sources)
             settings = SETTINGS.format(architecture=architecture, root=root, index=index.folder)
             (root / "apt.conf").write_text(own + settings)
             apt = cls(root)

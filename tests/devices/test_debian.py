@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -63,6 +64,17 @@ def test_a_mirrors_index_is_fetched_once_for_all_that_a_process_needs_soon(
     debian._indexes.clear()
     assert len(places) == 2
     assert not any(place.exists() for place in places)
+
+
+def test_the_index_of_a_process_that_was_killed_is_removed_by_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EDGEKIT_DOWNLOADS", str(tmp_path))
+    killed = "import os; from edgekit.devices import debian as d; x = d._Index.empty(''); os.kill(os.getpid(), 9)"
+    assert subprocess.run([sys.executable, "-c", killed], check=False).returncode == -9
+    assert len(list((tmp_path / "partial").iterdir())) == 1
+    Cache.of_downloads()
+    assert list((tmp_path / "partial").iterdir()) == []
 
 
 def test_a_program_is_started_by_the_loader_beside_it(tmp_path: Path) -> None:

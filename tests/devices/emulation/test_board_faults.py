@@ -211,7 +211,7 @@ def test_a_model_that_takes_more_memory_than_there_is_fails_its_self_test(
     assert made.code == 0, made.err + made.out
     bundle = next((tmp_path / "out").glob("*.edgekit"))
     with board.device.connected() as transport:
-        board.device.fill_memory(transport, leave_mb=70)
+        board.device.fill_memory(transport, leave_mb=110)
         try:
             message, hint = told(command("flash", bundle, "--device", board.url), "EK403")
         finally:
