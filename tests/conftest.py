@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, settings
 
 from tests.command_line import LENIENT, Ended, edgekit_here
 from tests.networks import write_project
+from tests.nightly import is_nightly, unmatched
 
 # No test is timed: machines are shared. `too_slow` is a limit of a second for drawing examples.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -135,12 +136,22 @@ With pytest-xdist that needs `--no-loadscope-reorder`: it would begin with the f
 """
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--nightly", action="store_true", help="run the tests of tests/nightly.py, too")
+
+
 @pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Put the longest first; mark the tests that `scripts/test --fast` leaves out: `slow`, and a marker that says why.
 
-    Some say it themselves; others use a fixture that takes long, or a model that a converter must make first.
+    Some say it themselves; others use a fixture that takes long, or a model that a converter must make first. Those of
+    the night are left out, unless it is night or a test is named.
     """
+    if config.args == config.getini("testpaths") and (stale := unmatched(items)):
+        raise pytest.UsageError(f"tests/nightly.py names tests that are not there: {', '.join(stale)}")
+    if not config.getoption("--nightly") and not any("::" in named for named in config.args):
+        config.hook.pytest_deselected(items=[item for item in items if is_nightly(item)])
+        items[:] = [item for item in items if not is_nightly(item)]
     items.sort(key=lambda item: item.path.parent.name not in LONGEST and item.path.name not in LONGEST)
     for item in items:
         for name in FIXTURES.keys() & set(getattr(item, "fixturenames", ())):
