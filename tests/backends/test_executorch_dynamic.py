@@ -98,3 +98,38 @@ def test_a_network_on_grey_pictures_is_built_and_its_other_layers_hold_integers(
     assert sqnr_db(reference(program, samples), run(artifact, samples)) > 35
     integer, floating = 2 * 8 * 8 * 9 + 2 * 8 * 8 + 4 * 16 * 5, 8 * 9 + 8 * 4 * 4
     assert artifact.integer == pytest.approx(integer / (integer + floating))
+
+
+class Pyramid(nn.Module):
+    """Two maps of a picture, of which the small one is enlarged by an operator that XNNPACK lacks.
+
+    So the half of the large one that `mix` takes comes from another delegate: from there XNNPACK cannot transpose it.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.large, self.small = nn.Conv2d(3, 8, 1), nn.Conv2d(8, 8, 1, 2)
+        self.mix, self.head = nn.Conv2d(4, 4, 1), nn.Conv2d(16, 8, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        large = F.relu(self.large(x))
+        small = F.interpolate(F.relu(self.small(large)), scale_factor=2.0)
+        one, other = large.chunk(2, 1)
+        answer: Tensor = self.head(torch.cat([one, self.mix(other), small], 1))
+        return answer
+
+
+@pytest.mark.lowers
+def test_a_convolution_of_a_slice_from_another_delegate_stays_in_float(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    spec = TensorSpec("image", "float32", (1, 3, 8, 8))
+    program = capture(Pyramid(), spec)
+    samples: Samples = [(torch.rand(spec.shape),) for _ in range(4)]
+    artifact = ExecuTorch().lower(quantize(program, Quantize(mode="dynamic"), samples), TARGET, RUNTIME, tmp_path)
+    assert sqnr_db(reference(program, samples), run(artifact, samples)) > 35
+    assert [(each.macs, each.integer) for each in artifact.placement.operators if each.macs] == [
+        (3 * 8 * 64, True),
+        (8 * 8 * 16, True),
+        (4 * 4 * 64, False),
+        (16 * 8 * 64, True),
+    ]

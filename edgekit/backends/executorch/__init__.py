@@ -134,7 +134,7 @@ def _with_smaller_weights(program: Program, recipe: Quantize) -> Program:
     program = converter_recipes.with_integer_tables(program, recipe)
     if recipe.precision == "weight-int8":
         return program
-    from edgekit.backends.executorch.dynamic_quantization import with_int4_weights
+    from edgekit.backends.executorch.int4_weights import with_int4_weights
 
     return _each_entry(program, lambda exported: with_int4_weights(exported, recipe))
 
