@@ -1,0 +1,1 @@
+"""Atlas: one page of all runs found."""
