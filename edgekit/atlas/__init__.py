@@ -1,1 +1,1 @@
-"""Atlas: one page of all runs found."""
+"""Atlas: all runs found below some folders, on one page: targets, backends, profiles, verdicts, failures."""

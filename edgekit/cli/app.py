@@ -35,6 +35,8 @@ HELP = {
     "compare": "Compare two measurements of the same samples, pair by pair.",
     "report": "Show the reports in a folder, and in the folders in it.",
     "inspect": "Verify a bundle, and say what is in it.",
+    "atlas": "Write one page of all runs found: targets, backends, profiles, Pareto plots, failures, and how to do "
+    "each again.",
     "evidence": "Write the paper trail of a bundle: model card, ML-BOM, signed provenance, and tables for three "
     "frameworks.",
     "verify-source": "Verify weights that come signed by OpenSSF Model Signing: every file, and no other. Nothing is "
