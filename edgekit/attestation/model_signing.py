@@ -75,6 +75,9 @@ class ModelDigests:
             raise ValueError(f"its files were digested by the method '{method}', which is neither 'files' nor 'shards'")
         if hash_type not in HASHES:
             raise ValueError(f"its digests are by '{hash_type}', and {' and '.join(HASHES)} are known here")
+        ignored = made.get("ignore_paths") or []
+        if not isinstance(ignored, list) or not all(isinstance(each, str) for each in ignored):
+            raise ValueError("the paths that it leaves out are no list of names")
         subject = statement.subjects[0]
         digests = cls(
             name=subject.name,
@@ -82,7 +85,7 @@ class ModelDigests:
             hash_type=hash_type,
             method=method,
             symlinks=made.get("allow_symlinks") is True,
-            ignored=tuple(each for each in made.get("ignore_paths") or () if isinstance(each, str)),
+            ignored=tuple(ignored),
         )
         if len({each.name for each in digests.resources}) != len(listed):
             raise ValueError("it names a file twice")

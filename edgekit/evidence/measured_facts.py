@@ -22,8 +22,8 @@ def facts(report: Report) -> Iterator[Fact]:
 
 
 def limitations(report: Report) -> tuple[str, ...]:
-    """Sentences on what is not sure, or not as it should be: open and failed gates, and warnings."""
-    gates = (gate.meaning for gate in report.gates if gate.outcome in ("failed", "undecided"))
+    """Sentences on what is not sure, or not as it should be: gates that did not pass, and warnings."""
+    gates = (gate.meaning for gate in report.gates if gate.outcome != "passed")
     stand_in = "It was measured on the host, not on the target: times and memory are not the target's."
     return (*gates, *(report.warnings or ()), *((stand_in,) if report.host_stand_in else ()))
 
@@ -40,7 +40,9 @@ def _accuracy(report: Report) -> Iterator[Fact]:
     at = ", ".join(f"{100 * each:g} %" for each in sure) or "95 %"
     yield Fact("statistics", f"intervals and paired tests, each bound at {at}", REPORT, "accuracy_drop_bounds")
     unsure = limitations(report)
-    words = f"{len(unsure)} sentences on open gates and warnings" if unsure else "no open gate and no warning"
+    words = (
+        f"gates that did not pass, and warnings: {len(unsure)}" if unsure else "every gate passed, without a warning"
+    )
     yield Fact("limits", words, REPORT, "warnings")
 
 

@@ -11,6 +11,7 @@ from edgekit.evidence.dossier import Dossier
 from edgekit.evidence.gate_limits import interval_words, limit_words, value_words
 from edgekit.evidence.markdown_text import cell, row, scalar
 from edgekit.evidence.measured_facts import limitations
+from edgekit.parity.data.governance import DataSetRecord
 from edgekit.parity.gate_texts import metric_value, quantity_of
 
 LIBRARIES = {"onnx": "onnx", "tflite": "tflite", "pte": "executorch"}
@@ -102,7 +103,7 @@ def _body(dossier: Dossier) -> Iterator[str]:
     )
     yield from _table(("", ""), rows)
     yield from _evaluation(dossier)
-    yield from _bullets("Limits", limitations(report), "No gate is open or failed, and there is no warning.")
+    yield from _bullets("Limits", limitations(report), "Every gate passed, and there is no warning.")
     yield from _data(dossier)
     yield from _incidents(dossier)
     yield from _bullets("What a person must still answer", OPEN, "")
@@ -156,10 +157,17 @@ def _data(dossier: Dossier) -> Iterator[str]:
             {True: "yes", False: "no", None: "not stated"}[each.personal],
             each.sha256 or "-",
         )
-        for each in dossier.card.sets
+        for each in _measured(dossier, dossier.card.sets)
     )
     yield from _table(("set", "samples", "licence", "source", "personal data", "SHA-256"), rows)
     yield from _bullets("", [words for _, words in dossier.card.notes if "SHA-256" not in words], "")
+
+
+def _measured(dossier: Dossier, sets: Iterable[DataSetRecord]) -> Iterator[DataSetRecord]:
+    """Sets of the data card; of the evaluation set, which a bundle does not depend on, the report's own record."""
+    governance = dossier.report.governance
+    known = {each.role: each for each in governance.sets} if governance else {}
+    yield from (known.get(each.role, each) if each.samples is None else each for each in sets)
 
 
 def _incidents(dossier: Dossier) -> Iterator[str]:
@@ -168,7 +176,7 @@ def _incidents(dossier: Dossier) -> Iterator[str]:
     if not dossier.histories:
         yield "No history of a device was given."
     elif not events:
-        yield "The histories of devices that were given have none of this bundle."
+        yield "The histories of devices that were given have no incident of this bundle."
     else:
         rows = ((event.when, device, event.verdict, incident_words(event)) for device, event in events)
         yield from _table(("when", "device", "what", "why"), rows)

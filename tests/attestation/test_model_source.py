@@ -148,6 +148,7 @@ def test_what_is_no_json_is_told(model: Path, tmp_path: Path, content: bytes) ->
         ({"serialization": {"method": "zip", "hash_type": "sha256"}}, "by the method 'zip'"),
         ({"serialization": {"method": "files", "hash_type": "blake3"}}, "its digests are by 'blake3'"),
         ({"resources": []}, "which files were signed"),
+        ({"serialization": {"method": "files", "hash_type": "sha256", "ignore_paths": 1}}, "no list of names"),
         ({"resources": [{"name": "x"}]}, "without a name or a digest"),
         ({"resources": [{"name": "x", "digest": "z"}]}, "non-hexadecimal"),
         ({"resources": [{"name": "x", "digest": "00"}]}, "not that of the files that it lists"),
