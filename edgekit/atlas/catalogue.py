@@ -129,8 +129,9 @@ def _check_size(path: Path) -> None:
 def _reason(path: Path, error: DataError) -> str:
     """Reason in words: another schema is told as that, and not as the first key that is unknown."""
     try:
-        values = json_text.loads(path.read_bytes()[:MAX_BYTES], MAX_VALUES)
-    except (OSError, ValueError):
+        _check_size(path)
+        values = json_text.loads(path.read_bytes(), MAX_VALUES)
+    except (DataError, OSError, ValueError):
         return str(error)
     schema = values.get("schema") if isinstance(values, dict) else None
     if isinstance(schema, int) and schema != SCHEMA:

@@ -45,7 +45,7 @@ def verify_source(model: Path, signature: Path, key: EcdsaPublicKey) -> Verified
     The signature is verified before the list of files is believed. A folder must hold every signed file, and no other
     but those that the signer left out, and the signature. Raises SourceSignatureError; StorageError.
     """
-    if not model.exists():
+    if not model.is_file() and not model.is_dir():
         raise SourceSignatureError(f"there is no model '{model}'", hint="name a file of weights, or their folder")
     digests = _signed_digests(signature, key)
     part = _part(digests, model)

@@ -13,6 +13,7 @@ from edgekit.attestation.ecdsa_key import EcdsaPublicKey
 from edgekit.attestation.model_source import verify_source
 from edgekit.cli import options
 from edgekit.cli.output import print_json, say
+from edgekit.errors import UsageError
 
 MAX_PEM_BYTES = 1 << 16
 
@@ -35,6 +36,8 @@ def verify_source_command(
 
     Example: edgekit verify-source resnet/ --oms resnet/model.sig --key publisher.pem
     """
+    if not key.is_file():
+        raise UsageError(f"there is no key '{key}'", hint="--key names the publisher's public key, in PEM")
     with readable(key), key.open("rb") as file:
         public = EcdsaPublicKey.from_pem(file.read(MAX_PEM_BYTES), f"'{key}'")
     source = verify_source(model, oms, public)

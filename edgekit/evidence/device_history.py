@@ -46,6 +46,8 @@ def incident_words(event: HistoryEvent) -> str:
 def read_history(path: Path, digest: str) -> DeviceHistory:
     """Read the events of the bundle with this digest. Raises DataError for what is no history."""
     try:
+        if not path.is_file():
+            raise ValueError("there is no such file")
         if path.stat().st_size > MAX_BYTES:
             raise ValueError(f"it has more than {MAX_BYTES >> 20} MiB")
         values = json_text.loads(path.read_bytes())

@@ -66,9 +66,9 @@ def _device_facts(dossier: Dossier) -> Iterator[Fact]:
         told = ", ".join(f"{count} {verdict}" for verdict, count in sorted(verdicts.items())) or "none of this bundle"
         incidents = sum(len(history.incidents) for history in dossier.histories)
         histories = f"{devices} {'history' if devices == 1 else 'histories'} of devices"
-        yield Fact("operation", f"{histories}: {told}", HISTORY, "history")
+        yield Fact("operation", f"{histories}: {told}", HISTORY, "histories")
         words = f"{incidents} {'incident' if incidents == 1 else 'incidents'} of this bundle in {histories}"
-        yield Fact("incidents", words, HISTORY, "history")
+        yield Fact("incidents", words, HISTORY, "histories")
     rollback = (
         "a device reproduces golden vectors before it serves it, tries it for a limited time, and goes back by itself"
     )

@@ -9,7 +9,7 @@ from edgekit.bundle.manifest_records import InputAudio, InputProcessing
 from edgekit.evidence.device_history import incident_words
 from edgekit.evidence.dossier import Dossier
 from edgekit.evidence.gate_limits import interval_words, limit_words, value_words
-from edgekit.evidence.markdown_text import cell, row, scalar
+from edgekit.evidence.markdown_text import cell, number, row, scalar
 from edgekit.evidence.measured_facts import limitations
 from edgekit.parity.data.governance import DataSetRecord
 from edgekit.parity.gate_texts import metric_value, quantity_of
@@ -79,7 +79,7 @@ def _front_matter(dossier: Dossier) -> Iterator[str]:
         yield '      type: "evaluation"'
         yield "    metrics:"
         yield f"    - type: {scalar(score.name)}"
-        yield f"      value: {score.value!r}"
+        yield f"      value: {number(score.value)}"
     yield "---"
 
 

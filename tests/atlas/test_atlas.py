@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 from html.parser import HTMLParser
 from pathlib import Path
@@ -61,6 +62,8 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (root / "future").mkdir()
     (root / "future/report.json").write_text('{"schema": 2, "everything": "else"}')
     (root / "odd/report.json").mkdir(parents=True)
+    (root / "pipe").mkdir()
+    os.mkfifo(root / "pipe/report.json")
     (root / "failed").mkdir()
     (root / "failed/failure.json").write_text(FAILURE.to_json())
     (root / "loop").symlink_to(root)
@@ -91,7 +94,8 @@ def test_every_run_is_found_once_and_what_cannot_be_read_is_told(runs: Path) -> 
     assert sorted(entry.place for entry in catalogue.runs) == ["runs/a", "runs/b/deeper", "runs/c", "runs/d"]
     assert [entry.failure.code for entry in catalogue.failures] == ["EK206"]
     reasons = {each.place: each.reason for each in catalogue.unreadable}
-    assert reasons.keys() == {"runs/broken/report.json", "runs/future/report.json"}
+    assert reasons.keys() == {f"runs/{name}/report.json" for name in ("broken", "future", "pipe")}
+    assert reasons["runs/pipe/report.json"] == "it is no file"
     assert "of schema 2, and this edgekit reads 1" in reasons["runs/future/report.json"]
     assert "cannot be read as a report" in reasons["runs/broken/report.json"]
 
@@ -112,7 +116,7 @@ def test_the_page_stands_alone_and_says_everything_in_words_too(runs: Path) -> N
         assert set((each["aria-labelledby"] or "").split()) <= set(ids)
     words = " ".join(page.words)
     assert "4 reports (2 passed, 1 undecided, 1 failed); 1 build or run that ended in an error" in words
-    assert "2 files that could not be read" in words
+    assert "3 files that could not be read" in words
     assert "no operator 'wavelet'" in words
     assert "edgekit run --device ssh://pi-lab-01 --target raspberry-pi-5 --backend onnx" in words
     assert text == atlas_page(RunCatalogue.of([runs]))
@@ -196,7 +200,7 @@ def test_the_command_writes_a_page_and_replaces_nothing_else(runs: Path, tmp_pat
     ended = command("atlas", runs, "--out", page)
     assert ended.code == 0, ended.err
     assert "4 reports" in ended.out
-    assert ended.err.count("not shown: ") == 2
+    assert ended.err.count("not shown: ") == 3
     assert command("atlas", runs, "--out", page, "--json").document["runs"] == 4
     mine = tmp_path / "mine.html"
     mine.write_text("<p>my own page</p>")

@@ -98,6 +98,10 @@ def test_another_model_is_refused(model: Path, change: Callable[[Path], object],
 
 def test_a_fifo_is_refused_and_not_waited_for(model: Path) -> None:
     os.mkfifo(model / "pipe")
+    with pytest.raises(SourceSignatureError, match="there is no model"):
+        verify_source(model / "pipe", SIGNED / "file.sig", PUBLISHER)
+    with pytest.raises(SourceSignatureError, match="there is no signature"):
+        verify_source(model, model / "pipe", PUBLISHER)
     with pytest.raises(SourceSignatureError, match="is no file that can be read"):
         verify_source(model, SIGNED / "files.sig", PUBLISHER)
 

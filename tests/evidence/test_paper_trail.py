@@ -23,6 +23,7 @@ from edgekit.errors import DataError, ReportMismatch
 from edgekit.evidence.crosswalk import FRAMEWORKS
 from edgekit.evidence.dossier import Dossier
 from edgekit.evidence.facts import ABSENT, Facts
+from edgekit.evidence.markdown_text import number
 from edgekit.evidence.paper_trail import paper_trail
 from tests.conftest import Command
 from tests.evidence.examples import HOSTILE, KEY, history, packed, report_of, sliced, write_all
@@ -231,3 +232,8 @@ def test_the_command_writes_what_can_be_checked_and_loses_nothing(
     assert "it would be lost" in refused
     assert "our policy" in answered.read_text()
     assert "is a file" in command("evidence", path, "--out", path).refused("EK104", 2)
+
+
+@pytest.mark.parametrize("value", [0.0, 1.0, 1e-05, 1e22, -3.5e-09, 0.9933333333333333])
+def test_a_number_is_one_to_every_reader_of_yaml(value: float) -> None:
+    assert yaml.safe_load(f"value: {number(value)}") == {"value": value}
