@@ -62,7 +62,7 @@ class ReportMismatch(BundleError):
     Evidence is about one bundle: the report names it by the digest of its manifest, and lists its files.
     """
 
-    code = "EK309"
+    code = "EK311"
 
 
 class SourceSignatureError(BundleError):
@@ -71,4 +71,4 @@ class SourceSignatureError(BundleError):
     `edgekit verify-source` compares every file of a model with a signature of OpenSSF Model Signing 1.0.
     """
 
-    code = "EK310"
+    code = "EK312"

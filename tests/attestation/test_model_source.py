@@ -218,8 +218,8 @@ def test_the_command_says_what_was_compared_and_what_was_not(model: Path, comman
     assert "1 more of the signed files" in command("verify-source", model / "weights.safetensors", *options).out
     assert command("verify-source", model, *options, "--json").document["files"] == 2
     (model / "weights.safetensors").write_bytes(b"other\n")
-    assert "changed since it was signed" in command("verify-source", model, *options).refused("EK310", 3)
-    assert "there is no model" in command("verify-source", model / "none", *options).refused("EK310", 3)
+    assert "changed since it was signed" in command("verify-source", model, *options).refused("EK312", 3)
+    assert "there is no model" in command("verify-source", model / "none", *options).refused("EK312", 3)
 
 
 def _file(folder: Path, values: Any) -> Path:
