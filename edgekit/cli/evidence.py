@@ -48,9 +48,9 @@ def evidence_command(
     write_trail(files, out)
     if signer.id not in {each.id for each in dossier.bundle.signers}:
         note(f"the provenance is signed by {signer.id}, and the bundle by others")
-    for each, path in zip(dossier.histories, history or (), strict=True):
+    for each in dossier.histories:
         if not each.events:
-            note(f"'{path}' has {each.others:,} events, and none is of this bundle")
+            note(f"the history of '{each.device}' has {each.others:,} events, and none is of this bundle")
     if json:
         print_json({"schema": 1, "digest": dossier.bundle.digest, "out": str(out), "files": sorted(files)})
         return

@@ -43,23 +43,32 @@ def incident_words(event: HistoryEvent) -> str:
     return "; ".join(f"{name}: {value}" for name, value in sorted((event.detail or {}).items())) or event.verdict
 
 
-def read_history(path: Path, digest: str) -> DeviceHistory:
-    """Read the events of the bundle with this digest. Raises DataError for what is no history."""
+def read_histories(path: Path, digest: str) -> tuple[DeviceHistory, ...]:
+    """Read the events of the bundle with this digest, on one device or on each of several.
+
+    Raises DataError for what is no history.
+    """
     try:
         if not path.is_file():
             raise ValueError("there is no such file")
         if path.stat().st_size > MAX_BYTES:
             raise ValueError(f"it has more than {MAX_BYTES >> 20} MiB")
         values = json_text.loads(path.read_bytes())
-        device, listed = (values.get("device"), values.get("history")) if isinstance(values, dict) else (None, None)
-        if not isinstance(device, str) or not isinstance(listed, list):
-            raise ValueError("it has no 'device' and 'history'")
-        events = _EVENTS.validate_python(listed)
+        several = values.get("devices") if isinstance(values, dict) else None
+        return tuple(_history(each, digest) for each in (several if isinstance(several, list) else [values]))
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(map(str, first["loc"]))
         raise DataError(f"'{path}' is no history: '{where}': {first['msg']}", hint=_WRITES_IT) from error
     except (OSError, ValueError) as error:
         raise DataError(f"'{path}' cannot be read as a history: {error}", hint=_WRITES_IT) from error
+
+
+def _history(values: object, digest: str) -> DeviceHistory:
+    """History of one device. Raises ValueError, of which pydantic's ValidationError is one."""
+    device, listed = (values.get("device"), values.get("history")) if isinstance(values, dict) else (None, None)
+    if not isinstance(device, str) or not isinstance(listed, list):
+        raise ValueError("it has no 'device' and 'history'")
+    events = _EVENTS.validate_python(listed)
     own = tuple(event for event in events if event.digest == digest)
     return DeviceHistory(device, own, len(events) - len(own))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from edgekit.bundle.archive import Bundle
 from edgekit.errors import DataError, ReportMismatch
-from edgekit.evidence.device_history import DeviceHistory, read_history
+from edgekit.evidence.device_history import DeviceHistory, read_histories
 from edgekit.parity.data.card import DataCard
 from edgekit.pipeline.stages.data_card import read_card
 from edgekit.report.report import Report, read_reports
@@ -39,7 +39,7 @@ class Dossier:
             bundle,
             _report_of(bundle, report or bundle.path.parent),
             read_card(bundle),
-            tuple(read_history(path, bundle.digest) for path in histories),
+            tuple(each for path in histories for each in read_histories(path, bundle.digest)),
         )
 
 

@@ -141,6 +141,17 @@ def test_incidents_of_this_bundle_join_and_no_others(trail: Trail, bundle: Bundl
     assert "no history of a device was given" in trail_of(bundle, histories=False)["nist-ai-rmf.md"].decode()
 
 
+def test_a_history_of_several_devices_is_read_device_by_device(bundle: Bundle, tmp_path: Path) -> None:
+    one = history(bundle)
+    several = {"schema": 1, "devices": [one, {**one, "device": "pi-lab-02", "url": "ssh://x", "error": None}]}
+    (tmp_path / "fleet.json").write_text(json.dumps(several))
+    histories = Dossier.gather(bundle, None, [tmp_path / "fleet.json"]).histories
+    assert [(each.device, len(each.events), each.others) for each in histories] == [
+        ("pi-lab-01", 2, 1),
+        ("pi-lab-02", 2, 1),
+    ]
+
+
 def test_links_of_every_page_lead_to_files_with_the_stated_digests(trail: Trail) -> None:
     for page in (name for name in trail if name.endswith(".md")):
         text = trail[page].decode()

@@ -10,7 +10,7 @@ from edgekit.attestation.ecdsa_key import EcdsaPublicKey
 from edgekit.attestation.model_signing import ModelDigests, Resource, read_bundle, sigstore_bundle
 from edgekit.attestation.statement import Statement
 from edgekit.errors import SourceSignatureError
-from edgekit.evidence.device_history import read_history
+from edgekit.evidence.device_history import read_histories
 from edgekit.report.failure_record import FailureRecord, read_failure
 from scripts.fuzzing.readers.reader import Reader, Readers
 
@@ -34,7 +34,7 @@ def readers(folder: Path) -> Readers:
         "signature of a model": Reader(_signature, (bundle,)),
         "statement on a model": Reader(_statement, (statement,)),
         "key of a publisher": Reader(lambda path: EcdsaPublicKey.from_pem(path.read_bytes(), "it"), (PEM,)),
-        "history": Reader(lambda path: read_history(path, "0" * 64), (history,)),
+        "history": Reader(lambda path: read_histories(path, "0" * 64), (history,)),
         "failure": Reader(read_failure, (failure,)),
     }
 
