@@ -8,10 +8,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from edgekit.atomic import write
 from edgekit.bundle.keys import KeyStore
 from edgekit.bundle.signing import SigningKey
 from edgekit.cache import Cache
-from edgekit.errors import OptionError
+from edgekit.errors import EdgekitError, Interrupted, OptionError, OutputBusy, StorageError
 from edgekit.pipeline import build as building
 from edgekit.pipeline import run as running
 from edgekit.pipeline.build_output import BuildOutput
@@ -23,6 +24,7 @@ from edgekit.pipeline.stages.compile import Compilation
 from edgekit.pipeline.stages.labels import check_labels
 from edgekit.pipeline.stages.precompile_worker import compile_in_process
 from edgekit.pipeline.stages.stage_runner import StageRunner, Watch, unwatched
+from edgekit.report.failure_record import FAILURE, FailureRecord
 from edgekit.report.report import Report
 from edgekit.specs.project import Project
 
@@ -47,11 +49,31 @@ class BuildSession:
 
     def build(self, request: BuildRequest, watch: Watch = unwatched) -> Report:
         """Build one of the requests. Raises what its stages raise."""
-        return building.build(request, StageRunner(self.cache, watch), self.folder(request), self.key, self.samples)
+        with self._recorded(request):
+            return building.build(request, StageRunner(self.cache, watch), self.folder(request), self.key, self.samples)
 
     def run(self, request: BuildRequest, trial: running.Trial, watch: Watch = unwatched) -> Report:
         """Build one of the requests, flash it, probe and compare. Raises what its stages and the device raise."""
-        return running.run(request, StageRunner(self.cache, watch), self.folder(request), self.key, trial, self.samples)
+        line = StageRunner(self.cache, watch)
+        with self._recorded(request, trial.device):
+            return running.run(request, line, self.folder(request), self.key, trial, self.samples)
+
+    @contextlib.contextmanager
+    def _recorded(self, request: BuildRequest, device: str | None = None) -> Iterator[None]:
+        """Leave `failure.json` of an error where the output folder is there already, and remove an older one else.
+
+        An error makes no folder. What says nothing of the request, as a full disk or Ctrl-C, is not recorded.
+        """
+        path, is_there = self.folder(request) / FAILURE, (self.out or OUT).is_dir()
+        try:
+            yield
+        except EdgekitError as error:
+            if is_there and not isinstance(error, (Interrupted, OutputBusy, StorageError)):
+                with contextlib.suppress(StorageError):
+                    write(path, _failure(request, device, error).to_json().encode())
+            raise
+        with contextlib.suppress(OSError):
+            path.unlink(missing_ok=True)
 
     def check_labels(self, watch: Watch = unwatched) -> None:
         """Raise DataError if the labels of a request cannot be scored."""
@@ -68,6 +90,20 @@ class BuildSession:
         with threads(jobs) as pool:
             for request in self.requests:
                 pool.submit(compile_in_process, request, self.cache)
+
+
+def _failure(request: BuildRequest, device: str | None, error: EdgekitError) -> FailureRecord:
+    return FailureRecord(
+        schema_version=1,
+        project=request.project.name,
+        target=request.target.id,
+        backend=request.runtime.backend,
+        profile=request.profile.id,
+        device=device,
+        code=error.code,
+        message=str(error),
+        hint=error.hint,
+    )
 
 
 @dataclass(frozen=True)

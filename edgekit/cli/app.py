@@ -35,6 +35,12 @@ HELP = {
     "compare": "Compare two measurements of the same samples, pair by pair.",
     "report": "Show the reports in a folder, and in the folders in it.",
     "inspect": "Verify a bundle, and say what is in it.",
+    "atlas": "Write one page of all runs found: targets, backends, profiles, Pareto plots, failures, and how to do "
+    "each again.",
+    "evidence": "Write the paper trail of a bundle: model card, ML-BOM, signed provenance, and tables for three "
+    "frameworks.",
+    "verify-source": "Verify weights that come signed by OpenSSF Model Signing: every file, and no other. Nothing is "
+    "fetched.",
     "diagnose": "Say where int8 loses, layer by layer, why, and the one thing to try next.",
     "ablate": "Take the steps of a profile out one at a time, and say what each buys and costs.",
     "explain": "Say what an error code means.",
@@ -45,7 +51,8 @@ HELP = {
     "runtime": "The runtimes that devices are given.",
     "reference": "The cloud-serving reference: start one on this machine.",
 }
-"""First paragraph of each command's help: to show it imports no command. The command X is in `edgekit.cli.X`."""
+"""First paragraph of each command's help: to show it imports no command. The command X is in `edgekit.cli.X`,
+with `_` for `-`."""
 
 
 class Commands(TyperGroup):
@@ -98,7 +105,7 @@ def _nobody_reads() -> bool:
 def load(name: str) -> Any:
     """Import the module of a command; return the command with its options."""
     group = typer.Typer()
-    import_module(f"edgekit.cli.{name}").register(group)
+    import_module(f"edgekit.cli.{name.replace('-', '_')}").register(group)
     command = get_group(group).commands[name]
     _add_logging(command, [option for option in get_group(app).params if option.name in options.LOGGING])
     return command

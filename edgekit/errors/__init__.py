@@ -52,6 +52,8 @@ Errors that edgekit raises on purpose, a module per wing:
     - Expired                EK306  it was to be installed until a time that is over
     - KeyLocked              EK307  the signing key needs its passphrase or PIN, and that was missing or wrong
     - KeyUnreachable         EK308  the agent or token that holds the signing key does not sign
+    - ReportMismatch         EK311  a report or a history is of another bundle
+    - SourceSignatureError   EK312  weights that come signed are not what was signed
   x DeviceError              the device did not do what was asked; exit 3
     - Unreachable            EK401  no answer
     - CommandFailed          EK402  a command on the device failed
@@ -111,7 +113,9 @@ from edgekit.errors.bundle import (
     Incompatible,
     KeyLocked,
     KeyUnreachable,
+    ReportMismatch,
     SignatureError,
+    SourceSignatureError,
     UntrustedKey,
     VersionTooOld,
 )
@@ -272,6 +276,7 @@ __all__ = [
     "PictureError",
     "PortTaken",
     "ProbeError",
+    "ReportMismatch",
     "RuntimeMismatch",
     "RuntimeMissing",
     "SampleUnfit",
@@ -284,6 +289,7 @@ __all__ = [
     "ServingError",
     "SignatureError",
     "SlotDamaged",
+    "SourceSignatureError",
     "SpecError",
     "SpecializedCapture",
     "StateGarbled",

@@ -54,3 +54,21 @@ class KeyUnreachable(BundleError):
     """The SSH agent or the token that holds the signing key could not be reached, has no such key, or did not sign."""
 
     code = "EK308"
+
+
+class ReportMismatch(BundleError):
+    """A report or a history is of another bundle than the one that evidence is asked for, or there is none.
+
+    Evidence is about one bundle: the report names it by the digest of its manifest, and lists its files.
+    """
+
+    code = "EK311"
+
+
+class SourceSignatureError(BundleError):
+    """Weights that come signed are not what was signed, or not by that key, or their signature cannot be read.
+
+    `edgekit verify-source` compares every file of a model with a signature of OpenSSF Model Signing 1.0.
+    """
+
+    code = "EK312"

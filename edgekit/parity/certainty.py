@@ -46,6 +46,12 @@ def certainty(name: str, reading: Estimate, bound: Bound, facts: GateInputs) -> 
     return _of_artifact(name, reading, facts)
 
 
+def stated_confidence(name: str, bound: Bound, facts: GateInputs) -> float | None:
+    """Confidence of each bound of a gate's interval, over all looks where there were several; None without one."""
+    stop = facts.comparison.early_stop if name in SAMPLED else None
+    return stop.stated(bound.confidence) if stop else bound.confidence
+
+
 def _of_artifact(name: str, reading: Estimate, facts: GateInputs) -> str:
     if name in ("fallback_share", "fallback_bytes_share") and all_fell_back(facts):
         provider = facts.comparison.candidate.environment.missed_provider
@@ -58,10 +64,10 @@ def _of_artifact(name: str, reading: Estimate, facts: GateInputs) -> str:
 
 def _between(name: str, reading: Estimate, bound: Bound, facts: GateInputs) -> str:
     """Words on the interval of an estimate; none for a gate without confidence."""
-    stop = facts.comparison.early_stop if name in SAMPLED else None
-    confidence = stop.stated(bound.confidence) if stop else bound.confidence
+    confidence = stated_confidence(name, bound, facts)
     if confidence is None:
         return ""
+    stop = facts.comparison.early_stop if name in SAMPLED else None
     show = quantity_of(name, facts.comparison.metric.unit).show
     sure = f"{100 * confidence:g} % sure of each{' over all looks' if stop else ''}"
     return f" (between {show(reading.low)} and {show(reading.high)}, {sure})"

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator
 
 from edgekit.ir.record import Record
-from edgekit.parity.certainty import certainty
+from edgekit.parity.certainty import certainty, stated_confidence
 from edgekit.parity.chance import bounds, is_by_chance
 from edgekit.parity.comparison import Comparison
 from edgekit.parity.data.gate_readings import default_gates
@@ -46,6 +47,11 @@ class GateResult(Record):
     """A plain sentence: what it is, what was measured, what the limit is, and what to do if it is not met."""
     worst: str | None = None
     """The one of several that decides, such as a corruption; left out where there is one alone."""
+    low: float | None = None
+    """Lower bound of the value at `confidence`; left out of what is no sample of anything, or has no confidence."""
+    high: float | None = None
+    confidence: float | None = None
+    """Confidence of each of the two bounds, one-sided."""
 
 
 def judge(gates: Gates, facts: GateInputs) -> tuple[GateResult, ...]:
@@ -99,7 +105,11 @@ def _judge(name: str, bound: Bound, facts: GateInputs) -> GateResult:
         remedy = quantity.remedy if facts.quantized else quantity.float_remedy or quantity.remedy
         meaning += f" Next: {remedy}."
     worst = reading.worst if isinstance(reading, WorstEstimate) else None
-    return _result(name, reading.value, bound, outcome, meaning, worst)
+    result = _result(name, reading.value, bound, outcome, meaning, worst)
+    confidence = stated_confidence(name, bound, facts)
+    if confidence is None or reading.low == reading.high or not all(map(math.isfinite, (reading.low, reading.high))):
+        return result
+    return result.model_copy(update={"low": reading.low, "high": reading.high, "confidence": confidence})
 
 
 def _undecided(name: str, bound: Bound, reading: Estimate, facts: GateInputs) -> str:

@@ -379,3 +379,16 @@ def test_a_remedy_speaks_of_quantization_only_where_something_was_quantized(quan
     assert result.outcome == "failed"
     assert word in result.meaning
     assert quantized or "[quantize]" not in result.meaning
+
+
+def test_a_gate_that_is_an_estimate_keeps_its_interval_and_another_has_none() -> None:
+    bounds = {"agreement": {"min": 0.9, "confidence": 0.95}, "size_ratio": {"max": 0.5}, "accuracy_drop": {"max": 0.1}}
+    results = {result.name: result for result in judge(Gates.model_validate(bounds), facts())}
+    agreement = results["agreement"]
+    assert agreement.low is not None
+    assert agreement.high is not None
+    assert agreement.value is not None
+    assert agreement.low < agreement.value < agreement.high
+    assert agreement.confidence == 0.95
+    for name in ("size_ratio", "accuracy_drop"):
+        assert (results[name].low, results[name].high, results[name].confidence) == (None, None, None)

@@ -13,14 +13,14 @@ from edgekit.untrusted.npy import read_npz
 from scripts.fuzzing.corpus import Corpus
 from scripts.fuzzing.mutation import TEXTS, arrays_changed, bytes_changed, changed
 from scripts.fuzzing.outcome import Folder, Tally
-from scripts.fuzzing.readers import board, bundles, data, keys, processing, results, specs
+from scripts.fuzzing.readers import board, bundles, data, keys, processing, results, specs, statements
 from scripts.fuzzing.readers.reader import Reader, Readers
 
 LIMIT_S = 5.0
 PATIENCE = 8
 """Times that, for a reader that starts processes."""
 ROOMS: tuple[Callable[[Path], Readers], ...] = tuple(
-    room.readers for room in (board, bundles, data, keys, processing, results, specs)
+    room.readers for room in (board, bundles, data, keys, processing, results, specs, statements)
 )
 
 

@@ -1,0 +1,1 @@
+"""Atlas: all runs found below some folders, on one page: targets, backends, profiles, verdicts, failures."""

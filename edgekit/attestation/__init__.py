@@ -1,0 +1,1 @@
+"""Signed statements about files: DSSE envelopes, in-toto statements, and OpenSSF Model Signing."""
