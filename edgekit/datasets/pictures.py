@@ -13,9 +13,9 @@ from typing import IO, TYPE_CHECKING, Any
 import numpy as np
 
 from edgekit.datasets.file_signatures import LENGTH, kind
-from edgekit.errors import DataError, PictureError, SampleUnfit
+from edgekit.errors import DataError, PictureError
 from edgekit.ir.measurement import Array
-from edgekit.runner.processing.geometry import LARGEST
+from edgekit.runner.processing.geometry import LARGEST, LONGEST
 from edgekit.specs.factory import in_a_line
 from edgekit.specs.lengths import admits
 
@@ -58,8 +58,8 @@ def read_picture(file: Path | IO[bytes], shape: tuple[int, ...], where: str) -> 
     """Read a picture as uint8 pixels of `shape`, [height, width, 1 or 3]; `where` names it in errors.
 
     A height and width of 0 stand for any. A file of another size, or of more pixels than devices take, is refused by
-    its header, before a pixel is decoded: DataError, SampleUnfit. Raises PictureError for a file that is damaged, cut
-    short, or no picture.
+    its header, before a pixel is decoded: DataError, PictureError. Raises PictureError for a file that is damaged, cut
+    short, or no picture, too.
     """
     import PIL.Image
 
@@ -114,9 +114,10 @@ def _check_size(image: ImageFile, shape: tuple[int, ...], where: str) -> None:
         )
     height, width = shape[:2]
     if (height, width) == (0, 0):
-        if image.width * image.height > LARGEST:
-            raise SampleUnfit(
-                f"{where} has {image.width} x {image.height} pixels, more than {LARGEST >> 20} million",
+        if image.width * image.height > LARGEST or max(image.size) > LONGEST:
+            limit = f"{LARGEST >> 20} million" if max(image.size) <= LONGEST else f"{LONGEST:,} on a side"
+            raise PictureError(
+                f"{where} has {image.width} x {image.height} pixels, more than {limit}",
                 hint="make it smaller, or leave it out: it is decoded whole before it is resized",
             )
         return

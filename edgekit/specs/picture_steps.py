@@ -12,7 +12,7 @@ Length = Annotated[Whole, Field(gt=0, le=1 << 14)]
 Size = tuple[Length, Length]
 """Height and width."""
 Level = Annotated[Whole, Field(ge=0, le=255)]
-Kernel = Literal["nearest", "bilinear", "bicubic", "area"]
+Kernel = Literal["nearest", "bilinear", "bicubic", "area", "coverage"]
 Step = dict[str, Any]
 
 

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 from ..errors import RunnerError
 
-KERNELS = ("nearest", "bilinear", "bicubic", "area")
+KERNELS = ("nearest", "bilinear", "bicubic", "area", "coverage")
 Step = Mapping[str, Any]
 LARGEST = 1 << 26
 """Largest number of pixels that a picture may have, before a step or after it: 67 million."""

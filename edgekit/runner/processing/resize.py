@@ -4,7 +4,7 @@ With antialias the kernel is widened by the reduction, its window ends at the ed
 have 22 fractional bits, in a pass along rows and then one along columns, rounded to 8 bits in between: the method and
 the bytes of Pillow up to 12. Pillow 13 takes the columns first where the height shrinks much more than the width.
 Without antialias the kernel has a fixed width and the edge is repeated, with 11 bits: torch's `interpolate` and OpenCV,
-half-pixel centres.
+half-pixel centres. The kernel `coverage` is OpenCV's for smaller pictures, with 22 bits and no rounding in between.
 
 Sums are products of matrices of float64 that hold integers below 2 ** 53: they are exact in whatever order a machine
 adds them up.
@@ -40,20 +40,24 @@ def resize(pixels: Array, height: int, width: int, kernel: str, antialias: bool)
     """Resize uint8 [H, W, C] to [height, width, C].
 
     nearest: the pixel in whose square the centre lies. bilinear: triangle. bicubic: Keys' cubic, a = -0.5 with
-    antialias and -0.75 without. area: mean of what a pixel covers, always with antialias.
+    antialias and -0.75 without. area: mean of the pixels whose centres a pixel covers, always with antialias. coverage:
+    mean of what a pixel covers, of parts of pixels too, as OpenCV's INTER_AREA makes pictures smaller.
     """
     if pixels.shape[:2] == (height, width):
         return pixels
     if kernel == "nearest":
         rows, columns = (_centres(*sizes) for sizes in ((pixels.shape[0], height), (pixels.shape[1], width)))
         return np.ascontiguousarray(pixels[rows][:, columns])
-    widened = antialias or kernel == "area"
     # Pillow rounds to 8 bits between the passes; the others do not.
-    bits = 22 if widened else 11
-    across = _along_rows(pixels, taps(pixels.shape[1], width, kernel, widened, bits))
-    values = _rounded(across, bits) if widened else across
-    down = _along_columns(values, taps(pixels.shape[0], height, kernel, widened, bits))
-    return _rounded(down, bits if widened else 2 * bits)
+    twice = kernel != "coverage" and (antialias or kernel == "area")
+    bits = 22 if twice or kernel == "coverage" else 11
+    across, down = (
+        coverage_taps(*sizes, bits) if kernel == "coverage" else taps(*sizes, kernel, twice, bits)
+        for sizes in ((pixels.shape[1], width), (pixels.shape[0], height))
+    )
+    values = _along_rows(pixels, across)
+    sums = _along_columns(_rounded(values, bits) if twice else values, down)
+    return _rounded(sums, bits if twice else 2 * bits)
 
 
 def taps(length: int, new_length: int, kernel: str, widened: bool, bits: int) -> Taps:
@@ -71,8 +75,21 @@ def taps(length: int, new_length: int, kernel: str, widened: bool, bits: int) ->
     if widened:
         ends = np.minimum(np.floor(centres + support + 0.5), length)[:, None]
         weights = np.where(places < ends, weights, 0.0)
+    return _fixed_point(places, weights, length, bits)
+
+
+def coverage_taps(length: int, new_length: int, bits: int) -> Taps:
+    """Taps of the kernel `coverage`: the lengths of the parts of old pixels that lie in a new one."""
+    starts = (np.arange(new_length) * (length / new_length))[:, None]
+    places = np.floor(starts) + np.arange(math.ceil(length / new_length) + 1)
+    ends = starts + length / new_length
+    weights = np.maximum(np.minimum(places + 1, ends) - np.maximum(places, starts), 0.0)
+    return _fixed_point(places, weights, length, bits)
+
+
+def _fixed_point(places: Array, weights: Array, length: int, bits: int) -> Taps:
     # Sums one tap after the other: numpy's own order differs between machines.
-    total = np.zeros(new_length)
+    total = np.zeros(len(weights))
     for column in weights.T:
         total += column
     exact = weights / total[:, None] * (1 << bits)

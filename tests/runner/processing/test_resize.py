@@ -87,7 +87,30 @@ def test_bilinear_without_antialias_by_opencvs_definition() -> None:
     assert resize(row, 1, 2, "bilinear", False).ravel().tolist() == [50, 120]
 
 
-@pytest.mark.parametrize("kernel", ["nearest", "bilinear", "bicubic", "area"])
+def test_coverage_is_the_mean_of_what_a_pixel_covers() -> None:
+    # INTER_AREA of OpenCV 5.0.0 gives these bytes.
+    row = np.array([0, 100, 200, 40, 90, 10, 250], np.uint8).reshape(1, 7, 1)
+    assert resize(row, 1, 3, "coverage", True).ravel().tolist() == [71, 100, 124]
+    assert resize(row, 1, 2, "coverage", False).ravel().tolist() == [91, 106]
+
+
+@every_size
+def test_coverage_by_its_definition(before: tuple[int, int], after: tuple[int, int]) -> None:
+    pixels = noise(*before)
+    rows, columns = (covered(old, new) for old, new in zip(before, after, strict=True))
+    exact = np.einsum("ij,jkc,lk->ilc", rows, pixels.astype(float), columns)
+    assert np.abs(resize(pixels, *after, "coverage", True) - exact).max() < 0.51
+
+
+def covered(length: int, new_length: int) -> Array:
+    """Share of each old pixel in each new one, [new, old]: where their intervals overlap."""
+    edges, new = np.arange(length), np.arange(new_length)[:, None] * length / new_length
+    overlaps = np.minimum(edges + 1, new + length / new_length) - np.maximum(edges, new)
+    shares: Array = np.maximum(overlaps, 0) * new_length / length
+    return shares
+
+
+@pytest.mark.parametrize("kernel", ["nearest", "bilinear", "bicubic", "area", "coverage"])
 @pytest.mark.parametrize("antialias", [True, False])
 def test_a_flat_picture_stays_flat(kernel: str, antialias: bool) -> None:
     flat = np.full((31, 17, 1), 255, np.uint8)
