@@ -47,6 +47,7 @@ class Sampling:
 
     taken: int
     total: int
+    """Size of the set, less the files that turned out not to be readable."""
     stratified: bool
     """True if every class has its share of them; else they are spread over the order of the set."""
     changes: tuple[str, ...] = ()
@@ -196,7 +197,8 @@ def load_samples(project: Project, role: str, limit: int | None = None, steps: i
         process = processors(project, tokenizers)
         items = ReadableItems(source, chosen, where, declared.labelled)
         samples, changes, sizes = _collect(items, project, process)
-        chosen, unreadable = items.kept, items.sentences
+        # Those that cannot be read are none that a larger sample could have.
+        chosen, unreadable, total = items.kept, items.sentences, total - len(items.lost)
     for name, tokenizer in tokenizers.items():
         check_ids(samples.inputs[name], tokenizer, f"the {where}: '{name}'")
     samples = samples.first_steps(steps) if steps else samples

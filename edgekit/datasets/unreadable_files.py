@@ -22,8 +22,8 @@ NAMED = re.compile(r"((?:row \d+ of )?'[^']*') (.*)", re.DOTALL)
 class ReadableItems:
     """Chosen items of a data set, less those whose file cannot be read. Iterate once; `kept` and `lost` tell then.
 
-    In place of a file that cannot be read comes the next item that was not chosen, of the same class where the set
-    lists its labels; where there is none, the samples are one fewer. Other faults of a data set end it: DataError.
+    In place of a file that cannot be read comes the next item that was not chosen, of the same class if there is one;
+    where none is left, the samples are one fewer. Other faults of a data set end it: DataError.
     """
 
     def __init__(self, source: MapStyle, chosen: Sequence[int], where: str, labelled: bool = True) -> None:
@@ -84,13 +84,16 @@ class _Spare:
         self.free: Array | None = None
 
     def take(self, place: int) -> int | None:
-        """The next item after `place` that is free, from the beginning again at the end; None if there is none."""
+        """The next item after `place` that is free, from the beginning again at the end; None if there is none.
+
+        One of the same class comes first, where the set lists its labels.
+        """
         if self.free is None:
             self.free = np.ones(len(self.source), bool)
             self.free[np.asarray(self.chosen, np.int64)] = False
         labels = _class_labels(self.source)
-        fits = self.free if labels is None else self.free & (labels == labels[place])
-        ahead = np.flatnonzero(np.roll(fits, -place))
+        alike = self.free if labels is None else self.free & (labels == labels[place])
+        ahead = np.flatnonzero(np.roll(alike if alike.any() else self.free, -place))
         if not len(ahead):
             return None
         spare = int(ahead[0] + place) % len(self.free)
