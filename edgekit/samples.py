@@ -19,6 +19,7 @@ from edgekit.datasets.metadata_columns import computed_columns, stated_columns
 from edgekit.datasets.pictures import Picture, tally
 from edgekit.datasets.processors import Processor, as_text, processors, smallest
 from edgekit.datasets.tokenizer import check_ids, read_tokenizers
+from edgekit.datasets.unreadable_files import ReadableItems
 from edgekit.errors import DataError
 from edgekit.ir.measurement import Array
 from edgekit.sequences import check_caches, gather, initial_state, read_sequences, save_sequences, sequence_labels
@@ -46,6 +47,7 @@ class Sampling:
 
     taken: int
     total: int
+    """Size of the set, less the files that turned out not to be readable."""
     stratified: bool
     """True if every class has its share of them; else they are spread over the order of the set."""
     changes: tuple[str, ...] = ()
@@ -188,11 +190,15 @@ def load_samples(project: Project, role: str, limit: int | None = None, steps: i
         raise DataError(f"the {where} is empty", hint=f"[data] {role} must name at least one sample")
     groups = sample_groups(source, declared, where)
     chosen, by_class = _chosen(source, limit, project.model.task, declared.labelled, where)
+    unreadable: tuple[str, ...] = ()
     if project.state:
         (samples, changes), sizes = _collect_sequences(source, chosen, project, declared.labelled, where), None
     else:
         process = processors(project, tokenizers)
-        samples, changes, sizes = _collect(source, chosen, project, process, declared.labelled, where)
+        items = ReadableItems(source, chosen, where, declared.labelled)
+        samples, changes, sizes = _collect(items, project, process)
+        # Those that cannot be read are none that a larger sample could have.
+        chosen, unreadable, total = items.kept, items.sentences, total - len(items.lost)
     for name, tokenizer in tokenizers.items():
         check_ids(samples.inputs[name], tokenizer, f"the {where}: '{name}'")
     samples = samples.first_steps(steps) if steps else samples
@@ -203,7 +209,7 @@ def load_samples(project: Project, role: str, limit: int | None = None, steps: i
     samples = samples if groups is None else replace(samples, groups=groups[list(chosen)])
     labels = samples.labels if len(samples) == total else stated_labels(source)
     missing = without_samples(class_names(project), labels, where) if role == "evaluation" else ()
-    left_out = (*getattr(source, "left_out", ()), *missing)
+    left_out = (*getattr(source, "left_out", ()), *unreadable, *missing)
     return replace(samples, sampling=Sampling(len(chosen), total, by_class, changes, left_out))
 
 
@@ -247,23 +253,19 @@ def _classes(source: MapStyle, total: int, where: str) -> Array | None:
 
 
 def _collect(
-    source: MapStyle,
-    chosen: Sequence[int],
-    project: Project,
-    process: Mapping[str, Processor],
-    labelled: bool,
-    where: str,
+    items: ReadableItems, project: Project, process: Mapping[str, Processor]
 ) -> tuple[Samples, tuple[str, ...], Array | None]:
-    """Read the chosen samples; then the changes to pictures among them, counted, and their pixels, float64 [N].
+    """Read the items as samples; then the changes to pictures among them, counted, and their pixels, float64 [N].
 
     The last is None where samples are not one picture each.
     """
-    pictures = []
-    inputs = project.inputs
+    changes: list[frozenset[str]] = []
+    pixels: list[int] = []
+    inputs, where = project.inputs, items.where
     raw: dict[str, dict[int, Array]] = {name: {} for name, spec in inputs.items() if spec.preprocess_function}
     # Arrays of the whole set where a sample's size is known: a list beside them would be the set once more.
     whole = {
-        name: np.empty((len(chosen), *spec.raw_shape), spec.raw_dtype)
+        name: np.empty((len(items.chosen), *spec.raw_shape), spec.raw_dtype)
         for name, spec in inputs.items()
         if not free_lengths.free_axes(spec)
     }
@@ -271,7 +273,7 @@ def _collect(
     texts: dict[str, list[str]] = {name: [] for name, spec in inputs.items() if spec.tokenizer}
     lengths: dict[str, list[int]] = {}
     labels: list[Any] = []
-    for i, (values, label) in read_items(source, chosen, where, labelled):
+    for i, (values, label) in items:
         here = f"the {where}: sample {i}"
         stated = values if isinstance(values, Mapping) else {next(iter(inputs)): values}
         made = {name: process[name](value, f"{here}: '{name}'") for name, value in stated.items() if name in inputs}
@@ -289,17 +291,20 @@ def _collect(
         row = {name: column[-1] for name, column in columns.items()}
         for name, length in free_lengths.sample_lengths(row, inputs, here).items():
             lengths.setdefault(name + LENGTHS, []).append(length)
-        pictures += [value for value in stated.values() if isinstance(value, Picture)]
+        for picture in (value for value in stated.values() if isinstance(value, Picture)):
+            changes.append(picture.changes)
+            pixels.append(picture.pixels.shape[0] * picture.pixels.shape[1])
         labels.append(label)
+    if items.lost:
+        items.check(class_names(project))
     padded = {name: free_lengths.stacked(column, inputs[name].pad) for name, column in columns.items()}
-    stacked = {name: whole[name] if name in whole else padded[name] for name in inputs}
+    stacked = {name: whole[name][: len(labels)] if name in whole else padded[name] for name in inputs}
     stacked |= {name: np.array(column, np.int64) for name, column in lengths.items()}
-    collected = _collect_labels(labels, project, where) if labelled else unlabelled(len(labels))
+    collected = _collect_labels(labels, project, where) if items.labelled else unlabelled(len(labels))
     small = {name: smallest(each, RAW) for name, each in raw.items()}
-    pixels = [picture.pixels.shape[0] * picture.pixels.shape[1] for picture in pictures]
     sizes = np.array(pixels, np.float64) if len(pixels) == len(labels) else None
     known = {name: tuple(each) for name, each in texts.items() if labels and len(each) == len(labels)}
-    return Samples(stacked, collected, raw=small, texts=known), tally(pictures), sizes
+    return Samples(stacked, collected, raw=small, texts=known), tally(changes), sizes
 
 
 def _collect_sequences(

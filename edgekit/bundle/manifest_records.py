@@ -13,7 +13,7 @@ from edgekit.ir.program import PassRecord
 from edgekit.runner.errors import RunnerError
 from edgekit.runner.processing.array_function import parse_function
 from edgekit.runner.processing.audio import check_audio
-from edgekit.runner.processing.geometry import check_steps
+from edgekit.runner.processing.geometry import check_steps, words
 from edgekit.specs.spec import Spec
 from edgekit.untrusted.paths import is_inside
 
@@ -137,6 +137,12 @@ class InputProcessing(ManifestRecord):
             raise ValueError(str(error)) from error
         return steps
 
+    @property
+    def words(self) -> str:
+        """Steps for people, in one line."""
+        colours = "red, green and blue" if self.channels == 3 else "grey"
+        return f"pictures of any size, upright as EXIF says, {colours}; {words(self.steps)}"
+
 
 class InputFunction(ManifestRecord):
     """Function that makes a raw sample an input of the artifact: text, which devices evaluate and never execute."""
@@ -155,6 +161,11 @@ class InputFunction(ManifestRecord):
             raise ValueError(str(error)) from error
         return function
 
+    @property
+    def words(self) -> str:
+        """The function's kind for people: its text is in the manifest."""
+        return "a function of the project, evaluated alike on host and device"
+
 
 class InputAudio(ManifestRecord):
     """Settings by which a recording becomes an input of the artifact, in the form of `runner/processing/audio`."""
@@ -171,6 +182,13 @@ class InputAudio(ManifestRecord):
         except RunnerError as error:
             raise ValueError(str(error)) from error
         return audio
+
+    @property
+    def words(self) -> str:
+        """Settings for people, in one line."""
+        settings = self.audio
+        channel = "the mean of the channels" if settings["channel"] is None else f"channel {settings['channel']}"
+        return f"recordings, {channel}, resampled from {settings['from']} to {settings['rate']} samples a second"
 
 
 class InputTokenizer(ManifestRecord):

@@ -66,6 +66,7 @@ def _rows(opened: Bundle) -> list[tuple[str, str]]:
         ("for", f"{manifest.target} ({manifest.family}, {manifest.arch}), profile {manifest.profile}"),
         ("runs on", f"{manifest.backend}: {', '.join(manifest.delegates)}"),
         *(("takes", str(spec)) for spec in manifest.signature.inputs),
+        *((f"'{name}' is made of", each.words) for name, each in manifest.processing.items()),
         *(("gives", str(spec)) for spec in manifest.signature.outputs),
         *(("state", f"{pair.input} is {pair.output} of the step before") for pair in manifest.signature.state),
         ("size", f"{facts.size_bytes:,} bytes, {facts.size_bytes / facts.float_size_bytes:.2f} of float32"),

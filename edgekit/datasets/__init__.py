@@ -155,7 +155,7 @@ def _read_parquet(path: Path, project: Project, declared: DataSet) -> _Columns:
         raise MissingExtra("reading Parquet needs pyarrow", hint="pip install 'edgekit[parquet]'") from error
     with path.open("rb") as file:
         table = parquet.read_table(file)
-    columns = {
+    columns: dict[str, Sequence[Any]] = {
         name: [
             _cell(value, spec, f"row {i} of '{path.name}'", bool(project.state))
             for i, value in enumerate(table[name].to_pylist())
@@ -172,16 +172,30 @@ def _read_parquet(path: Path, project: Project, declared: DataSet) -> _Columns:
     return _Columns(columns, label.to_pylist() if nested else label.to_numpy(), groups)
 
 
-def _cell(value: Any, spec: Input, where: str, timed: bool) -> Array | Picture | SoundRecording:
-    """Decode a Parquet cell: numbers, or the bytes of a picture or WAV file, plain or as `{"bytes": …}`.
+@dataclass(frozen=True)
+class _EncodedFile:
+    """Bytes of a picture or WAV file, which are decoded when the sample is read: a set of pixels fills the memory."""
+
+    content: bytes
+    spec: Input
+    where: str
+
+    def read(self) -> Picture | SoundRecording:
+        """Decode it. Raises PictureError, RecordingError or DataError."""
+        file = io.BytesIO(self.content)
+        if self.spec.sounds:
+            return read_recording(file, self.where)
+        return read_picture(file, self.spec.picture_shape, self.where)
+
+
+def _cell(value: Any, spec: Input, where: str, timed: bool) -> Array | _EncodedFile:
+    """Convert a Parquet cell: numbers, or the bytes of a picture or WAV file, plain or as `{"bytes": …}`.
 
     timed: the numbers are of a sequence, step after step.
     """
     encoded = value.get("bytes") if isinstance(value, dict) else value
-    if isinstance(encoded, bytes) and spec.sounds:
-        return read_recording(io.BytesIO(encoded), where)
     if isinstance(encoded, bytes):
-        return read_picture(io.BytesIO(encoded), spec.picture_shape, where)
+        return _EncodedFile(encoded, spec, where)
     if spec.preprocess_function or spec.audio or (spec.tokenizer and isinstance(value, str)):
         return np.asarray(value)
     array = np.asarray(value, spec.raw_dtype)
@@ -190,7 +204,7 @@ def _cell(value: Any, spec: Input, where: str, timed: bool) -> Array | Picture |
 
 @dataclass(frozen=True)
 class _Columns:
-    inputs: Mapping[str, Sequence[Array | Picture | SoundRecording] | Array]
+    inputs: Mapping[str, Sequence[Array | _EncodedFile] | Array]
     labels: Array | Sequence[Any]
     groups: Array | Sequence[Any] | None = None
 
@@ -198,4 +212,6 @@ class _Columns:
         return len(self.labels)
 
     def __getitem__(self, i: int) -> tuple[Mapping[str, Array | Picture | SoundRecording], Any]:
-        return {name: column[i] for name, column in self.inputs.items()}, self.labels[i]
+        cells = {name: column[i] for name, column in self.inputs.items()}
+        read = {name: cell.read() if isinstance(cell, _EncodedFile) else cell for name, cell in cells.items()}
+        return read, self.labels[i]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,13 +11,11 @@ from typing import Any
 import numpy as np
 
 from edgekit.datasets.classes import class_folders, normal, visible
-from edgekit.datasets.file_kind import FileKind
+from edgekit.datasets.file_kind import FileKind, kinds, some
 from edgekit.datasets.groups import folder_names
 from edgekit.errors import ClassMismatch, DataError, EmptyClass, suggest
 from edgekit.ir.measurement import Array
 
-SHOWN = 5
-"""Names that an error shows of a longer list."""
 NUMBERED = re.compile(r"\d+[ ._-]+(?=.)")
 """Number before a name that keeps folders in order, as in `03_cat`."""
 
@@ -91,7 +88,7 @@ def _labels(folders: Sequence[Path], classes: Sequence[str], where: str) -> list
         others = f", nor are {len(strangers) - 1} other folders" if len(strangers) > 1 else ""
         raise ClassMismatch(
             f"the {where}: the folder '{strangers[0]}' is no class of the project{others}",
-            hint=suggest(strangers[0], free or classes, f"folders go by [model] classes: {_some(classes)}"),
+            hint=suggest(strangers[0], free or classes, f"folders go by [model] classes: {some(classes)}"),
         )
     for folder, labels in zip(folders, candidates, strict=True):
         if len(labels) > 1 or candidates.count(labels) > 1:
@@ -117,12 +114,12 @@ def _check_classes(classes: Sequence[str], contents: Mapping[int, Sequence[Path]
     missing = [name for label, name in enumerate(classes) if label not in contents]
     if missing:
         raise EmptyClass(
-            f"the {where} has no folder for {len(missing)} of {len(classes)} classes: {_some(missing)}",
+            f"the {where} has no folder for {len(missing)} of {len(classes)} classes: {some(missing)}",
             hint="add it; to measure some classes only, on purpose, write a loader that gives those",
         )
     for label, content in contents.items():
         if not _of_kind(content, kind):
-            holds = f"what lies there: {_kinds(content)}" if content else "nothing lies there"
+            holds = f"what lies there: {kinds(content)}" if content else "nothing lies there"
             raise EmptyClass(
                 f"the {where}: the folder of class '{classes[label]}' holds no {kind.noun} that edgekit reads; {holds}",
                 hint=f"convert to {kind.format}, or write a loader; what is read: {', '.join(sorted(kind.suffixes))}",
@@ -137,26 +134,7 @@ def _left_out(root: Path, contents: Sequence[Sequence[Path]], kind: FileKind, wh
     """Describe files in class folders that are of another kind, and files of the kind that are in no class folder."""
     unread = [file for content in contents for file in content if file.suffix.lower() not in kind.suffixes]
     stray = _of_kind(visible(root), kind)
-    sentences = []
-    if unread:
-        sentences.append(
-            f"{len(unread):,} files of the {where} are no {kind.noun}s that edgekit reads: {_kinds(unread)}."
-        )
+    sentences = list(kind.unread(unread, where))
     if stray:
         sentences.append(f"{len(stray):,} {kind.noun}s of the {where} lie in no class folder and were left out.")
     return tuple(sentences)
-
-
-def _kinds(files: Sequence[Path]) -> str:
-    """Count files by ending and folder: `12 .heic in 'cat'`."""
-    counts = Counter((_kind(file), file.parent.name) for file in files).most_common()
-    shown = [f"{n:,} {kind} in '{folder}'" for (kind, folder), n in counts[:SHOWN]]
-    return ", ".join([*shown, *(["…"] if len(counts) > SHOWN else [])])
-
-
-def _kind(file: Path) -> str:
-    return "folders" if file.is_dir() else file.suffix.lower() or "without an ending"
-
-
-def _some(names: Sequence[str]) -> str:
-    return ", ".join(f"'{name}'" for name in names[:SHOWN]) + (", …" if len(names) > SHOWN else "")

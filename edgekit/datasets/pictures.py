@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
+import io
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from types import MappingProxyType
 from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
-from edgekit.errors import DataError, PictureError, SampleUnfit
+from edgekit.datasets.file_signatures import LENGTH, kind
+from edgekit.errors import DataError, PictureError
 from edgekit.ir.measurement import Array
-from edgekit.runner.processing.geometry import LARGEST
+from edgekit.runner.processing.geometry import LARGEST, LONGEST
 from edgekit.specs.factory import in_a_line
 from edgekit.specs.lengths import admits
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from PIL.Image import Image
     from PIL.ImageFile import ImageFile
 
-SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".gif"})
+SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".webp", ".tif", ".tiff", ".gif"})
 FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "TIFF", "GIF")
 """Formats accepted by content. Pillow knows more, and for one of them, EPS, it runs a program."""
 CHANGES: Mapping[str, str] = MappingProxyType(
@@ -57,8 +58,8 @@ def read_picture(file: Path | IO[bytes], shape: tuple[int, ...], where: str) -> 
     """Read a picture as uint8 pixels of `shape`, [height, width, 1 or 3]; `where` names it in errors.
 
     A height and width of 0 stand for any. A file of another size, or of more pixels than devices take, is refused by
-    its header, before a pixel is decoded: DataError, SampleUnfit. Raises PictureError for a file that is damaged, cut
-    short, or no picture.
+    its header, before a pixel is decoded: DataError, PictureError. Raises PictureError for a file that is damaged, cut
+    short, or no picture, too.
     """
     import PIL.Image
 
@@ -72,16 +73,37 @@ def read_picture(file: Path | IO[bytes], shape: tuple[int, ...], where: str) -> 
         raise
     except Exception as error:  # Pillow's decoders raise what they like
         raise PictureError(
-            f"{where} cannot be read as a picture: {in_a_line(error)}",
-            hint="it is damaged, cut short, or no PNG, JPEG, BMP, WebP, TIFF or GIF: replace it, or leave it out",
+            f"{where} cannot be read as a picture: {_reason(file, error)}",
+            hint="convert it to PNG or JPEG, replace it, or leave it out; read are PNG, JPEG, BMP, WebP, TIFF and GIF",
         ) from error
 
 
-def tally(pictures: Iterable[Picture]) -> tuple[str, ...]:
-    """Count the pictures for each of CHANGES, as sentences: `41 of 240 pictures: …`."""
-    changes = [picture.changes for picture in pictures]
+def tally(changes: Sequence[frozenset[str]]) -> tuple[str, ...]:
+    """Count the pictures for each of CHANGES, as sentences: `41 of 240 pictures: …`. changes: those of each picture."""
     counts = {change: sum(change in each for each in changes) for change in CHANGES}
     return tuple(f"{n:,} of {len(changes):,} pictures: {CHANGES[change]}" for change, n in counts.items() if n)
+
+
+def _reason(file: Path | IO[bytes], error: Exception) -> str:
+    """Say what the file is by its first bytes, where that is known; else what the decoder said."""
+    try:
+        if isinstance(file, io.IOBase):
+            file.seek(0)
+            beginning = file.read(LENGTH)
+        else:
+            with Path(str(file)).open("rb") as opened:
+                beginning = opened.read(LENGTH)
+    except (OSError, ValueError):
+        return in_a_line(error)
+    if not beginning:
+        return "it is empty"
+    other = kind(beginning)
+    if other:
+        return f"it holds {other}, whatever its name says"
+    # Of a path, Pillow's own sentence repeats the whole of it.
+    if "cannot identify" in str(error):
+        return "its bytes are of no picture"
+    return str(error) if type(error) is OSError and str(error) else in_a_line(error)
 
 
 def _check_size(image: ImageFile, shape: tuple[int, ...], where: str) -> None:
@@ -92,9 +114,10 @@ def _check_size(image: ImageFile, shape: tuple[int, ...], where: str) -> None:
         )
     height, width = shape[:2]
     if (height, width) == (0, 0):
-        if image.width * image.height > LARGEST:
-            raise SampleUnfit(
-                f"{where} has {image.width} x {image.height} pixels, more than {LARGEST >> 20} million",
+        if image.width * image.height > LARGEST or max(image.size) > LONGEST:
+            limit = f"{LARGEST >> 20} million" if max(image.size) <= LONGEST else f"{LONGEST:,} on a side"
+            raise PictureError(
+                f"{where} has {image.width} x {image.height} pixels, more than {limit}",
                 hint="make it smaller, or leave it out: it is decoded whole before it is resized",
             )
         return
@@ -102,7 +125,8 @@ def _check_size(image: ImageFile, shape: tuple[int, ...], where: str) -> None:
     if not any(admits(height, rows) and admits(width, columns) for columns, rows in (image.size, image.size[::-1])):
         raise DataError(
             f"{where} has {image.width} x {image.height} pixels, the project states {width} x {height}",
-            hint='nothing says how to resize: preprocess = { …, resize = { size = [H, W], kernel = "bilinear" } }',
+            hint="pictures of any size: preprocess = { from = 'uint8 NHWC', "
+            f"resize = {{ size = [{height}, {width}], kernel = 'bilinear' }} }}, with the kernel of the training",
         )
 
 

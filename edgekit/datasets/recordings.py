@@ -11,7 +11,7 @@ from typing import IO, Any
 
 import numpy as np
 
-from edgekit.errors import DataError
+from edgekit.errors import RecordingError
 from edgekit.ir.measurement import Array
 from edgekit.runner.processing.audio import LONGEST
 
@@ -37,21 +37,23 @@ class SoundRecording:
 
 
 def read_recording(file: Path | IO[bytes], where: str) -> SoundRecording:
-    """Read a WAV file; `where` names it in errors. Raises DataError for one that is damaged, too long, or no PCM."""
+    """Read a WAV file; `where` names it in errors. Raises RecordingError unless it is whole PCM, not too long."""
     try:
         content = file.read_bytes() if isinstance(file, Path) else file.read()
         with wave.open(io.BytesIO(_plain(content))) as source:
             frames, channels, width = source.getnframes(), source.getnchannels(), source.getsampwidth()
             if frames * channels > LONGEST:
-                raise DataError(f"{where} has more than {LONGEST >> 20} million samples", hint="cut it into parts")
+                raise RecordingError(f"{where} has more than {LONGEST >> 20} million samples", hint="cut it into parts")
             raw = source.readframes(frames)
             rate = source.getframerate()
     except (wave.Error, EOFError, OSError, ValueError, struct.error, RuntimeError) as error:
-        raise DataError(f"{where} cannot be read as WAV: {str(error) or 'it ends too early'}", hint=CONVERT) from error
+        raise RecordingError(
+            f"{where} cannot be read as WAV: {str(error) or 'it ends too early'}", hint=CONVERT
+        ) from error
     if width not in (3, *TYPES):
-        raise DataError(f"{where} has samples of {8 * width} bits", hint=CONVERT)
+        raise RecordingError(f"{where} has samples of {8 * width} bits", hint=CONVERT)
     if not raw or len(raw) % (channels * width) or not 0 < rate <= 1 << 20:
-        raise DataError(f"{where} holds no whole recording: {len(raw)} bytes at {rate} Hz", hint=CONVERT)
+        raise RecordingError(f"{where} holds no whole recording: {len(raw)} bytes at {rate} Hz", hint=CONVERT)
     return SoundRecording(_samples(raw, width).reshape(-1, channels), rate)
 
 

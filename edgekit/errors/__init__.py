@@ -14,6 +14,7 @@ Errors that edgekit raises on purpose, a module per wing:
     - ClassMismatch          EK110  class folders and classes do not go together by name
     - EmptyClass             EK111  a class has no sample
     - PictureError           EK112  a picture is damaged, cut short, or none
+    - RecordingError         EK115  a recording is damaged, cut short, or none
     - HiddenPackage          EK113  a file of the project has the name of a package
     - UnsafePickle           EK114  a file of weights holds code
     - OutOfRange             EK116  a sample's length or token is outside its range
@@ -201,6 +202,7 @@ from edgekit.errors.usage import (
     OptionError,
     OutOfRange,
     PictureError,
+    RecordingError,
     SampleUnfit,
     SequenceError,
     SpecError,
@@ -276,6 +278,7 @@ __all__ = [
     "PictureError",
     "PortTaken",
     "ProbeError",
+    "RecordingError",
     "ReportMismatch",
     "RuntimeMismatch",
     "RuntimeMissing",

@@ -55,7 +55,7 @@ class ClassMismatch(DataError):
 
 
 class EmptyClass(DataError):
-    """A class has no folder, or its folder holds no picture that edgekit reads: its accuracy would go unmeasured."""
+    """A class has no folder, or no file of it can be read: its accuracy would go unmeasured."""
 
     code = "EK111"
 
@@ -64,6 +64,12 @@ class PictureError(DataError):
     """A picture is damaged, cut short, too large to be decoded, or of a kind that edgekit does not read."""
 
     code = "EK112"
+
+
+class RecordingError(DataError):
+    """A recording is damaged, cut short, too long, or no WAV of whole PCM."""
+
+    code = "EK115"
 
 
 class OutOfRange(DataError):

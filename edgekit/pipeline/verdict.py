@@ -50,7 +50,8 @@ def decide(
     if request.target.family == "host":  # the target itself: nothing stands in for anything
         candidate = replace(candidate, environment=replace(candidate.environment, host_stand_in=False))
     findings = findings_of(compilation, evidence, candidate)
-    artifact_record = describe(artifact, compiled.float_size.size_bytes, compiled.float_size.weight_bytes)
+    made_by = {name: each.words for name, each in bundle.manifest.processing.items()}
+    artifact_record = describe(artifact, compiled.float_size.size_bytes, compiled.float_size.weight_bytes, made_by)
     with compilation.line.stage(COMPARE):
         task = task_of(request.project)
         orders = evaluated_orders(compilation, evidence.reference, candidate, evidence.samples)

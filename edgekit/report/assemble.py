@@ -155,10 +155,16 @@ def _finite(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def describe(artifact: Artifact, float_size_bytes: int, float_weight_bytes: int | None = None) -> ArtifactRecord:
+def describe(
+    artifact: Artifact,
+    float_size_bytes: int,
+    float_weight_bytes: int | None = None,
+    preprocessing: Mapping[str, str] | None = None,
+) -> ArtifactRecord:
     """The artifact's facts, and name, size and SHA-256 of its files.
 
-    float_size_bytes, float_weight_bytes: size of the float artifact, and of the weights in it, if known.
+    float_size_bytes, float_weight_bytes: size of the float artifact, and of the weights in it, if known. preprocessing:
+    words on what makes a raw sample an input, by input.
     """
     placement = artifact.placement
     return ArtifactRecord(
@@ -182,6 +188,7 @@ def describe(artifact: Artifact, float_size_bytes: int, float_weight_bytes: int 
         macs=artifact.macs,
         placement_basis=artifact.basis,
         signature=artifact.signature,
+        preprocessing=dict(preprocessing) if preprocessing else None,
     )
 
 

@@ -88,6 +88,8 @@ class ArtifactRecord(Record):
     placement_basis: str
     """Source of the shares of arithmetic and of work: a reading, or a claim where the runtime cannot be had."""
     signature: Signature
+    preprocessing: dict[str, str] | None = None
+    """Steps in words that make a raw sample an input of the artifact, by input; left out where none is stated."""
 
     @property
     def weights_ratio(self) -> float | None:

@@ -12,7 +12,7 @@ Length = Annotated[Whole, Field(gt=0, le=1 << 14)]
 Size = tuple[Length, Length]
 """Height and width."""
 Level = Annotated[Whole, Field(ge=0, le=255)]
-Kernel = Literal["nearest", "bilinear", "bicubic", "area"]
+Kernel = Literal["nearest", "bilinear", "bicubic", "area", "coverage"]
 Step = dict[str, Any]
 
 
@@ -41,6 +41,19 @@ class Letterbox(Spec):
     place: Literal["centre", "corner"] = "centre"
 
 
+class Crop(Spec):
+    """Keeps the middle. `[height, width]` alone states its size."""
+
+    size: Size
+    half: Literal["even", "down"] = "even"
+    """Rounding where an odd number of pixels goes: to the even number, as torchvision and timm, or down."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _size_alone(cls, stated: Any) -> Any:
+        return {"size": stated} if isinstance(stated, list | tuple) else stated
+
+
 class Pad(Spec):
     """Pixels of one level around the picture."""
 
@@ -58,8 +71,7 @@ class PictureSteps(Spec):
     """Order of colours, where it is not RGB; `grey` is the luma of ITU-R BT.601."""
     resize: Resize | None = None
     letterbox: Letterbox | None = None
-    crop: Size | None = None
-    """Height and width of the middle that stays."""
+    crop: Crop | None = None
     pad: Pad | None = None
 
     @field_validator("colour", mode="before")
@@ -94,7 +106,7 @@ class PictureSteps(Spec):
             how = {"kernel": box.kernel, "antialias": box.antialias, "fill": box.fill}
             made.append({"letterbox": {**_sides(box.size), **how, "corner": box.place == "corner"}})
         if self.crop:
-            made.append({"crop": _sides(self.crop)})
+            made.append({"crop": {**_sides(self.crop.size), **({"even": True} if self.crop.half == "even" else {})}})
         if self.pad:
             made.append({"pad": self.pad.model_dump()})
         return tuple(made)
@@ -115,11 +127,12 @@ class PictureSteps(Spec):
         size = box.size if box else None
         if self.resize and self.resize.shorter and not self.crop:
             raise ValueError("after 'shorter' the other side has any length: add crop = [height, width]")
-        if self.crop and size and (self.crop[0] > size[0] or self.crop[1] > size[1]):
-            raise ValueError(f"'crop' {list(self.crop)} is larger than the size before it, {list(size)}")
-        if self.crop and self.resize and self.resize.shorter and max(self.crop) > self.resize.shorter:
-            raise ValueError(f"'crop' {list(self.crop)} is larger than 'shorter', {self.resize.shorter}")
-        size = self.crop or size
+        crop = self.crop.size if self.crop else None
+        if crop and size and (crop[0] > size[0] or crop[1] > size[1]):
+            raise ValueError(f"'crop' {list(crop)} is larger than the size before it, {list(size)}")
+        if crop and self.resize and self.resize.shorter and max(crop) > self.resize.shorter:
+            raise ValueError(f"'crop' {list(crop)} is larger than 'shorter', {self.resize.shorter}")
+        size = crop or size
         if self.pad and size:
             size = (size[0] + self.pad.top + self.pad.bottom, size[1] + self.pad.left + self.pad.right)
         return size

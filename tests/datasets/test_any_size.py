@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from edgekit.datasets import pictures
-from edgekit.errors import SampleUnfit
+from edgekit.errors import PictureError, SampleUnfit
 from edgekit.ir.measurement import Array
 from edgekit.runner.processing.golden import pattern
 from edgekit.runner.processing.steps import process
@@ -92,5 +92,10 @@ def test_a_loader_of_other_channels_is_refused(folder: Path) -> None:
 
 def test_a_picture_that_is_too_large_is_refused_by_its_header(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pictures, "LARGEST", 1 << 10)
-    with pytest.raises(SampleUnfit, match=r"'tall/1\.png' has 40 x 90 pixels, more than 0 million"):
+    with pytest.raises(PictureError, match=r"none of 2 .*: 'tall/1\.png' has 40 x 90 pixels, more than 0 million"):
         of(folder, RESIZE)
+    monkeypatch.undo()
+    Image.new("L", (65_536, 1)).save(folder / "set" / "wide" / "2.png")
+    samples = load_samples(project(folder, RESIZE), "evaluation")
+    assert samples.sampling
+    assert "'wide/2.png' has 65536 x 1 pixels, more than 65,535 on a side" in samples.sampling.left_out[0]

@@ -134,7 +134,7 @@ def test_what_is_not_read_is_counted(tmp_path: Path) -> None:
     assert samples.sampling
     unread, stray = samples.sampling.left_out
     assert "2 files of the evaluation data" in unread
-    assert "1 .heic in 'cow', 1 folders in 'cow'" in unread
+    assert "1 .heic in 'cow' ('0.heic'), 1 folders in 'cow' ('more')" in unread
     assert stray.startswith("2 pictures of the evaluation data")
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from edgekit.datasets.pictures import CHANGES, ORIENTATION, Picture, read_picture, tally
+from edgekit.datasets.pictures import CHANGES, ORIENTATION, read_picture, tally
 from edgekit.errors import DataError, PictureError
 
 HEIGHT, WIDTH = 4, 6
@@ -198,10 +198,29 @@ def test_a_picture_of_another_size_is_refused_with_both() -> None:
         read(Image.fromarray(RGB), (HEIGHT, 5, 3))
 
 
-def test_changes_are_counted_over_all_pictures(tmp_path: Path) -> None:
-    pictures = [Picture(RGB, frozenset({"orientation", "grey"})), Picture(RGB, frozenset({"grey"})), Picture(RGB)]
-    assert tally(pictures) == (
+def test_changes_are_counted_over_all_pictures() -> None:
+    changes = [frozenset({"orientation", "grey"}), frozenset({"grey"}), frozenset[str]()]
+    assert tally(changes) == (
         f"1 of 3 pictures: {CHANGES['orientation']}",
         f"2 of 3 pictures: {CHANGES['grey']}",
     )
-    assert tally([Picture(RGB)]) == tally([]) == ()
+    assert tally([frozenset()]) == tally([]) == ()
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "it is empty"),
+        (b"\0\0\0\x18ftypheic" + bytes(20), "it holds HEIC, whatever its name says"),
+        (b"\0\0\0\x18ftypqt  " + bytes(20), "it holds a video"),
+        (b"\n<svg xmlns='x'/>", "it holds SVG"),
+        (b"version https://git-lfs.github.com/spec/v1\n", "it holds a pointer of Git LFS"),
+        (b"hello", "its bytes are of no picture"),
+    ],
+)
+def test_what_is_no_picture_is_told_by_its_content(content: bytes, reason: str, tmp_path: Path) -> None:
+    path = tmp_path / "a.jpg"
+    path.write_bytes(content)
+    for file in (path, io.BytesIO(content)):
+        with pytest.raises(PictureError, match=f"'a.jpg' cannot be read as a picture: {reason}"):
+            read_picture(file, COLOUR, "'a.jpg'")

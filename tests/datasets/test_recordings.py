@@ -69,7 +69,7 @@ def test_a_folder_of_recordings_is_resampled_from_the_rate_of_each(folder: Path)
     np.testing.assert_array_equal(second, process_audio(settings, PCM[:2400, 0], 24000))
     assert (str(first.dtype), first.shape, samples.labels.tolist()) == ("float32", (800,), [0, 1])
     assert samples.sampling
-    assert "1 files of the evaluation data" in samples.sampling.left_out[0]
+    assert "1 file of the evaluation data" in samples.sampling.left_out[0]
     unlabelled = project(folder, "audio = { rate = 8000 }", "[1, 800]", more=", labelled = false")
     assert load_samples(unlabelled, "evaluation").inputs["sound"].shape == (2, 1, 800)
 

@@ -40,9 +40,10 @@ def stated(folder: Path, steps: str, shape: str = "[3, 24, 32]") -> Input:
             [
                 {"colour": "bgr"},
                 {"shorter": {"length": 40, "kernel": "bicubic", "antialias": False}},
-                {"crop": {"height": 24, "width": 32}},
+                {"crop": {"height": 24, "width": 32, "even": True}},
             ],
         ),
+        ("crop = { size = [24, 32], half = 'down' }", [{"crop": {"height": 24, "width": 32}}]),
         (
             'letterbox = { size = [22, 32], kernel = "bilinear", place = "corner" }, pad = { top = 2 }',
             [
@@ -104,6 +105,7 @@ def test_without_steps_nothing_is_new(tmp_path: Path) -> None:
             'letterbox = { size = [24, 32], kernel = "area", fill = 256 }',
             r"letterbox\.fill': input should be less than",
         ),
+        ("crop = { size = [24, 32], half = 'up' }", r"crop\.half': input should be 'even' or 'down'"),
         ('colour = "grey"', "'grey' has 1 channels, 'shape' states 3"),
         ('colour = "HSV"', r"preprocess\.colour': input should be 'BGR' or 'grey'"),
         ('rezise = { size = [24, 32], kernel = "area" }', r"preprocess\.rezise': no such key"),

@@ -121,6 +121,7 @@ def _artifact(artifact: ArtifactRecord) -> Section:
         ("multiply-accumulates", f"{artifact.macs:,}"),
         ("placement", artifact.placement_basis),
         *(("input", str(spec)) for spec in artifact.signature.inputs),
+        *((f"'{name}' is made of", each) for name, each in (artifact.preprocessing or {}).items()),
         *(("output", str(spec)) for spec in artifact.signature.outputs),
         *(("state", f"{pair.input} is {pair.output} of the step before") for pair in artifact.signature.state),
         *((file.path, f"{file.bytes:,} bytes, sha256 {file.sha256[:16]}") for file in artifact.files),

@@ -6,7 +6,7 @@ A step is a dictionary of its name to its settings, as the manifest of a bundle 
     {"resize": {"height": 224, "width": 224, "kernel": "bilinear", "antialias": true}}
     {"shorter": {"length": 256, "kernel": "bilinear", "antialias": true}}
     {"letterbox": {"height": 640, "width": 640, "kernel": "bilinear", "antialias": false, "fill": 114, "corner": false}}
-    {"crop": {"height": 224, "width": 224}}
+    {"crop": {"height": 224, "width": 224, "even": true}}        without `even`, half a pixel is rounded down
     {"pad": {"top": 0, "bottom": 0, "left": 1, "right": 1, "fill": 0}}
 """
 
@@ -17,10 +17,12 @@ from typing import Any, NamedTuple
 
 from ..errors import RunnerError
 
-KERNELS = ("nearest", "bilinear", "bicubic", "area")
+KERNELS = ("nearest", "bilinear", "bicubic", "area", "coverage")
 Step = Mapping[str, Any]
 LARGEST = 1 << 26
 """Largest number of pixels that a picture may have, before a step or after it: 67 million."""
+LONGEST = 65_535
+"""Longest side of a picture, which is that of JPEG."""
 SETTINGS = {
     "resize": {"height", "width", "kernel", "antialias"},
     "shorter": {"length", "kernel", "antialias"},
@@ -28,6 +30,9 @@ SETTINGS = {
     "crop": {"height", "width"},
     "pad": {"top", "bottom", "left", "right", "fill"},
 }
+OPTIONAL = {"crop": {"even"}}
+"""Settings that bundles of an older edgekit do not have."""
+FLAGS = ("antialias", "corner", "even")
 
 
 class Axis(NamedTuple):
@@ -70,6 +75,11 @@ def placement(steps: Sequence[Step], height: int, width: int) -> PicturePlacemen
     return place
 
 
+def words(steps: Sequence[Step]) -> str:
+    """Describe the steps in their order, for people: `shorter side 256 by bilinear with antialias, crop 224 x 224`."""
+    return ", ".join(_word(*next(iter(step.items()))) for step in steps)
+
+
 def check_steps(steps: Any) -> list[Step]:
     """Check steps that a manifest states. Raises RunnerError (data) for one that this runner does not know."""
     for step in steps if isinstance(steps, list) else [steps]:
@@ -82,15 +92,36 @@ def check_steps(steps: Any) -> list[Step]:
 
 
 def check_size(height: int, width: int) -> None:
-    """Raise RunnerError (data) if a picture of that size has more than `LARGEST` pixels."""
+    """Raise RunnerError (data) if a picture of that size is more than `LARGEST` pixels, or `LONGEST` on a side."""
+    if max(height, width) > LONGEST:
+        raise RunnerError("data", f"a picture of {width} x {height} has more than {LONGEST:,} pixels on a side")
     if height * width > LARGEST:
         raise RunnerError("data", f"a picture of {width} x {height} is larger than {LARGEST >> 20} million pixels")
 
 
+def _word(name: str, settings: Any) -> str:
+    if name == "colour":
+        return f"colours {settings.upper() if settings == 'bgr' else settings}"
+    if name == "pad":
+        return "pad {top} above, {bottom} below, {left} left, {right} right with {fill}".format(**settings)
+    size = "{} x {} (height x width)".format(settings.get("height"), settings.get("width"))
+    if name == "crop":
+        return f"crop {size} from the middle, half a pixel {'to the even one' if settings.get('even') else 'down'}"
+    kernel = f"by {settings['kernel']} {'with' if settings['antialias'] else 'without'} antialias"
+    if name == "shorter":
+        return f"shorter side {settings['length']} {kernel}"
+    if name == "resize":
+        return f"resize {size} {kernel}"
+    place = "in the corner" if settings["corner"] else "in the middle"
+    return f"letterbox {size} {kernel}, {place}, filled with {settings['fill']}"
+
+
 def _known(name: str, settings: Any) -> bool:
-    if not isinstance(settings, dict) or set(settings) != SETTINGS.get(name):
+    if not isinstance(settings, dict) or set(settings) - OPTIONAL.get(name, set()) != SETTINGS.get(name):
         return False
-    numbers = {key: value for key, value in settings.items() if key not in ("kernel", "antialias", "corner")}
+    if not all(isinstance(settings.get(key, False), bool) for key in FLAGS):
+        return False
+    numbers = {key: value for key, value in settings.items() if key not in ("kernel", *FLAGS)}
     whole = all(type(value) is int and 0 <= value <= LARGEST for value in numbers.values())
     sized = all(numbers.get(key, 1) > 0 for key in ("height", "width", "length"))
     return whole and sized and numbers.get("fill", 0) <= 255 and settings.get("kernel", "area") in KERNELS
@@ -121,4 +152,10 @@ def step_geometry(
         raise RunnerError(
             "data", f"a picture of {width} x {height} cannot be cropped to {outer[1]} x {outer[0]}: resize it first"
         )
-    return (height, width), (-((height - outer[0]) // 2), -((width - outer[1]) // 2)), outer
+    top, left = (_half(all_ - kept, settings.get("even", False)) for all_, kept in zip((height, width), outer))
+    return (height, width), (-top, -left), outer
+
+
+def _half(pixels: int, even: bool) -> int:
+    """Half of them, rounded to the even number, as Python and so torchvision round, or down."""
+    return pixels // 2 + (even and pixels % 4 == 3)

@@ -19,7 +19,8 @@ def golden_digest(steps: Sequence[Step], channels: int) -> str:
     """SHA-256 of the sizes and pixels that the steps make of the patterns. `channels`: of the raw picture."""
     sha = hashlib.sha256()
     for height, width in SIZES:
-        least = max([1, *(max(side.values()) for side in (step.get("crop", {}) for step in steps) if side)])
+        crops = [step["crop"] for step in steps if "crop" in step]
+        least = max([1, *(max(crop["height"], crop["width"]) for crop in crops)])
         larger = -(-least // min(height, width))
         result = process(steps, pattern(height * larger, width * larger, channels))
         sha.update(f"{result.shape}".encode() + result.tobytes())

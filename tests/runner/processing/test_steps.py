@@ -10,7 +10,7 @@ from PIL import Image
 
 from edgekit.runner.errors import RunnerError
 from edgekit.runner.processing import geometry
-from edgekit.runner.processing.geometry import check_steps, placement
+from edgekit.runner.processing.geometry import check_steps, placement, words
 from edgekit.runner.processing.golden import golden_digest, pattern
 from edgekit.runner.processing.steps import process
 
@@ -43,6 +43,26 @@ def test_the_shorter_side_and_a_crop_are_what_image_networks_are_evaluated_with(
     top = (resized.shape[0] - 24) // 2
     cropped = process([SHORTER, CROP], picture)
     assert np.abs(cropped.astype(int) - resized[top : top + 24, 4:28]).max() <= 1
+
+
+@pytest.mark.parametrize("size", [(24, 24), (25, 26), (26, 27), (27, 28), (29, 25)])
+def test_the_middle_is_that_of_torchvision_or_rounded_down(size: tuple[int, int]) -> None:
+    picture = pattern(*size, 3)
+    top, left = (round((length - 24) / 2.0) for length in size)  # torchvision.transforms.functional.center_crop
+    even = {"crop": {**CROP["crop"], "even": True}}
+    np.testing.assert_array_equal(process([even], picture), picture[top : top + 24, left : left + 24])
+    top, left = ((length - 24) // 2 for length in size)
+    np.testing.assert_array_equal(process([CROP], picture), picture[top : top + 24, left : left + 24])
+    assert placement([even], *size).y.forward(round((size[0] - 24) / 2.0)) == 0
+
+
+def test_steps_are_told_in_words() -> None:
+    told = words([{"colour": "bgr"}, SHORTER, {"crop": {**CROP["crop"], "even": True}}, PAD, LETTERBOX])
+    assert told == (
+        "colours BGR, shorter side 32 by bilinear with antialias, crop 24 x 24 (height x width) from the middle, half "
+        "a pixel to the even one, pad 1 above, 2 below, 3 left, 4 right with 9, letterbox 64 x 64 (height x width) by "
+        "bilinear with antialias, in the middle, filled with 114"
+    )
 
 
 def test_padding_and_colours() -> None:
@@ -94,6 +114,8 @@ def test_a_picture_that_would_not_fit_into_memory_is_refused(monkeypatch: pytest
     monkeypatch.setattr(geometry, "LARGEST", 1 << 20)
     with pytest.raises(RunnerError, match="100 x 20000 is larger"):
         process([LETTERBOX], np.zeros((20000, 100, 1), np.uint8))
+    with pytest.raises(RunnerError, match="has more than 65,535 pixels on a side"):
+        process([LETTERBOX], np.zeros((1, 65_536, 1), np.uint8))
     # One line of pixels, scaled up by its shorter side.
     with pytest.raises(RunnerError, match="is larger"):
         process([SHORTER], np.zeros((1, 2000, 1), np.uint8))
@@ -108,6 +130,8 @@ def test_a_picture_that_would_not_fit_into_memory_is_refused(monkeypatch: pytest
         {"colour": "cmyk"},
         {"run": "rm"},
         {"crop": {"height": 4, "width": True}},
+        {"crop": {"height": 4, "width": 4, "even": 1}},
+        {"resize": {"height": 4, "width": 4, "kernel": "area", "antialias": "no"}},
         {"pad": {"top": -1, "bottom": 2, "left": 3, "right": 4, "fill": 9}},
         {"pad": {"top": 1, "bottom": 2, "left": 3, "right": 4, "fill": 256}},
         {**CROP, **PAD},
