@@ -35,6 +35,7 @@ HELP = {
     "compare": "Compare two measurements of the same samples, pair by pair.",
     "report": "Show the reports in a folder, and in the folders in it.",
     "inspect": "Verify a bundle, and say what is in it.",
+    "export": "Write the bare model of a trusted bundle, with labels, a README with programs, and golden vectors.",
     "diagnose": "Say where int8 loses, layer by layer, why, and the one thing to try next.",
     "ablate": "Take the steps of a profile out one at a time, and say what each buys and costs.",
     "explain": "Say what an error code means.",

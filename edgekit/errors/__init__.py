@@ -52,6 +52,7 @@ Errors that edgekit raises on purpose, a module per wing:
     - Expired                EK306  it was to be installed until a time that is over
     - KeyLocked              EK307  the signing key needs its passphrase or PIN, and that was missing or wrong
     - KeyUnreachable         EK308  the agent or token that holds the signing key does not sign
+    - ExportError            EK309  a model cannot be exported
   x DeviceError              the device did not do what was asked; exit 3
     - Unreachable            EK401  no answer
     - CommandFailed          EK402  a command on the device failed
@@ -108,6 +109,7 @@ from edgekit.errors.base import EdgekitError, all_errors, nearest, suggest
 from edgekit.errors.bundle import (
     BundleError,
     Expired,
+    ExportError,
     Incompatible,
     KeyLocked,
     KeyUnreachable,
@@ -240,6 +242,7 @@ __all__ = [
     "EmptyClass",
     "EmulationError",
     "Expired",
+    "ExportError",
     "FixedLength",
     "FloatDisagreement",
     "ForwardError",

@@ -54,3 +54,9 @@ class KeyUnreachable(BundleError):
     """The SSH agent or the token that holds the signing key could not be reached, has no such key, or did not sign."""
 
     code = "EK308"
+
+
+class ExportError(BundleError):
+    """The bundle is trusted, but its model cannot be exported: its file has no place for the contract."""
+
+    code = "EK309"

@@ -1,0 +1,136 @@
+"""Signature of a folder as OpenSSF Model Signing 1.0 has it, over every file in it, by a key on the curve P-256.
+
+Format: a Sigstore bundle in JSON holds an envelope of DSSE, that an in-toto statement with the digest of each file
+(https://github.com/ossf/model-signing-spec, https://github.com/secure-systems-lab/dsse). Whoever has the public key can
+verify it without a network: `model_signing verify key FOLDER --signature FOLDER/model.sig --public_key KEY.pub`.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from edgekit import user_paths
+from edgekit.atomic import create, readable, stored
+from edgekit.bundle.passphrase import Passphrase
+from edgekit.errors import KeyLocked, UsageError
+from edgekit.permissions import OWNERS_FILE, check_protected, private_folder
+
+SIGNATURE = "model.sig"
+PREDICATE = "https://model_signing/signature/v1.0"
+STATEMENT = "https://in-toto.io/Statement/v1"
+PAYLOAD = "application/vnd.in-toto+json"
+SIGSTORE_BUNDLE = "application/vnd.dev.sigstore.bundle.v0.3+json"
+FOLDER, NAME = "model-signing", "default"
+MAX_PEM_BYTES = 1 << 16
+IGNORED = (".git", ".gitattributes", ".github", ".gitignore")
+"""Files of a repository, which its host changes: left out, as the public tool does."""
+
+
+@dataclass(frozen=True)
+class SigningPair:
+    """Pair of keys on P-256."""
+
+    secret: ec.EllipticCurvePrivateKey = field(repr=False)
+
+    @property
+    def public_pem(self) -> bytes:
+        """Public half, as PEM."""
+        encoding, form = serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+        return self.secret.public_key().public_bytes(encoding, form)
+
+    @classmethod
+    def read(cls, path: Path, passphrase: Passphrase) -> SigningPair:
+        """Read a private key, PEM. Raises UsageError if it is none on P-256, KeyLocked, StorageError."""
+        if not path.is_file():
+            hint = "openssl ecparam -name prime256v1 -genkey -noout -out KEY.pem"
+            raise UsageError(f"there is no file '{path}'", hint=hint)
+        with readable(path), path.open("rb") as file:
+            raw = file.read(MAX_PEM_BYTES)
+        locked = b"ENCRYPTED" in raw
+        word = passphrase(f"the key '{path}'") if locked else None
+        try:
+            secret = serialization.load_pem_private_key(raw, word)
+        except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+            if locked:
+                raise KeyLocked(f"the passphrase of the key '{path}' is wrong", hint="type it again") from error
+            raise _unfit(path) from error
+        if not isinstance(secret, ec.EllipticCurvePrivateKey) or not isinstance(secret.curve, ec.SECP256R1):
+            raise _unfit(path)
+        return cls(secret)
+
+
+def own_pair(passphrase: Passphrase) -> tuple[SigningPair, Path, bool]:
+    """Load the user's own pair, or make it: the pair, the file of its public half, and True if it was made just now.
+
+    Raises as `SigningPair.read`, and UnprotectedFile if others can write to its folder.
+    """
+    folder = user_paths.config() / FOLDER
+    check_protected(folder.parent)
+    check_protected(folder)
+    secret, public = folder / f"{NAME}.key", folder / f"{NAME}.pub"
+    is_new = False
+    if not secret.exists():
+        with stored(secret):
+            private_folder(folder)
+        pair = SigningPair(ec.generate_private_key(ec.SECP256R1()))
+        form, plain = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        is_new = create(secret, pair.secret.private_bytes(serialization.Encoding.PEM, form, plain), OWNERS_FILE)
+    pair = SigningPair.read(secret, passphrase)
+    if not public.exists():
+        create(public, pair.public_pem, 0o644)
+    return pair, public, is_new
+
+
+def signature_of(folder: Path, name: str, pair: SigningPair) -> bytes:
+    """Sign every file below a folder but `model.sig`; return the content of that. name: subject of the statement."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    named = [(path.relative_to(folder).as_posix(), path) for path in files]
+    digests = [(path, _digest(file)) for path, file in named if path != SIGNATURE and path.split("/")[0] not in IGNORED]
+    statement = _statement(name, sorted(digests))
+    payload = json.dumps(statement, separators=(",", ":"), sort_keys=True).encode()
+    signed = b"DSSEv1 %d %s %d %s" % (len(PAYLOAD), PAYLOAD.encode(), len(payload), payload)
+    signature = pair.secret.sign(signed, ec.ECDSA(hashes.SHA256()))
+    document = {
+        "mediaType": SIGSTORE_BUNDLE,
+        "verificationMaterial": {
+            "publicKey": {"hint": hashlib.sha256(pair.public_pem).hexdigest()},
+            "tlogEntries": [],
+        },
+        "dsseEnvelope": {
+            "payload": base64.b64encode(payload).decode(),
+            "payloadType": PAYLOAD,
+            "signatures": [{"sig": base64.b64encode(signature).decode(), "keyid": ""}],
+        },
+    }
+    return json.dumps(document, indent=1, sort_keys=True).encode() + b"\n"
+
+
+def _statement(name: str, digests: list[tuple[str, bytes]]) -> dict[str, object]:
+    """In-toto statement: the subject's digest is that over the digests of the files, in the order of their paths."""
+    whole = hashlib.sha256(b"".join(digest for _, digest in digests)).hexdigest()
+    serialization_form = {"method": "files", "hash_type": "sha256", "allow_symlinks": False, "ignore_paths": [*IGNORED]}
+    resources = [{"name": path, "algorithm": "sha256", "digest": digest.hex()} for path, digest in digests]
+    return {
+        "_type": STATEMENT,
+        "subject": [{"name": name, "digest": {"sha256": whole}}],
+        "predicateType": PREDICATE,
+        "predicate": {"serialization": serialization_form, "resources": resources},
+    }
+
+
+def _digest(path: Path) -> bytes:
+    with readable(path), path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").digest()
+
+
+def _unfit(path: Path) -> UsageError:
+    hint = "openssl ecparam -name prime256v1 -genkey -noout -out KEY.pem"
+    return UsageError(f"'{path}' is no private key on the curve P-256, as Model Signing takes them", hint=hint)
