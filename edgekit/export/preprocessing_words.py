@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from edgekit.export.contract import ContractInput
+from edgekit.runner.processing.geometry import SETTINGS
 
 
 def preprocessing_words(each: ContractInput) -> tuple[str, ...]:
@@ -40,6 +42,8 @@ def _sentences(each: ContractInput) -> Iterator[str]:
 def step_words(step: Mapping[str, Any]) -> str:
     """Words for one step of the form that `runner/processing/geometry` has."""
     ((name, settings),) = step.items()
+    if name not in ("colour", *SETTINGS):
+        return f"`{json.dumps(step, sort_keys=True)}` (docs/preprocessing.md)."
     if name == "colour":
         return {"bgr": "Reverse red, green and blue: BGR.", "grey": "Make it grey: luma of ITU-R BT.601."}[settings]
     if name == "crop":

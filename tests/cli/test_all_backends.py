@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,7 @@ from edgekit.report.report import Report
 from edgekit.specs.catalog import builtin_root
 from tests.command_line import LENIENT
 from tests.conftest import Built, Command
-from tests.networks import substitute, write_project
+from tests.networks import substitute
 
 INT8 = """
 [[runtime]]
@@ -38,17 +39,16 @@ precisions = ["float32"]
 """
 
 
-@pytest.fixture(scope="module")
-def bench(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The small project, with this machine as a target for which onnx makes int8, and tflite float alone.
-
-    What `built` made is reused.
-    """
-    folder = write_project(tmp_path_factory.mktemp("bench") / "project", samples=64)
-    (folder / "targets").mkdir()
-    host = (builtin_root() / "targets" / "host.toml").read_text()
-    (folder / "targets" / "host.toml").write_text(substitute(INT8, FLOAT, host))
-    return folder
+@pytest.fixture
+def bench(small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The small project; for this machine onnx makes int8, as for everybody, and tflite float alone."""
+    root = tmp_path / "catalog"
+    for folder in ("targets", "profiles", "accelerators"):
+        shutil.copytree(builtin_root() / folder, root / folder)
+    host = root / "targets" / "host.toml"
+    host.write_text(substitute(INT8, FLOAT, host.read_text()))
+    monkeypatch.setattr("edgekit.specs.catalog.builtin_root", lambda: root)
+    return small
 
 
 def test_a_backend_that_cannot_is_in_the_table_with_its_reason(
