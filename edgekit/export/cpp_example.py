@@ -13,6 +13,7 @@ HEADERS = {
     "pte": ("executorch/extension/module/module.h", "executorch/extension/tensor/tensor.h"),
 }
 """Headers that the examples include, by format."""
+STANDARD = ("algorithm", "cstdint", "memory", "vector")
 TYPES = {"float32": "float", "float64": "double"}
 SCALARS = {"float32": "Float", "float64": "Double", "uint8": "Byte", "int8": "Char", "int16": "Short"}
 SCALARS |= {"int32": "Int", "int64": "Long"}
@@ -21,7 +22,7 @@ SCALARS |= {"int32": "Int", "int64": "Long"}
 
 def cpp_example(contract: Contract) -> str:
     """Lines of the example. Requires a contract without `entries`."""
-    includes = [f"#include <{header}>" for header in (*HEADERS[contract.format], "vector")]
+    includes = [f"#include <{header}>" for header in (*HEADERS[contract.format], *STANDARD)]
     lines = {"onnx": _onnx, "tflite": _tflite, "pte": _pte}[contract.format](contract)
     return "\n".join([*includes, "", *lines])
 

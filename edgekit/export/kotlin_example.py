@@ -11,6 +11,8 @@ DEPENDENCIES = {
     "pte": "org.pytorch:executorch-android",
 }
 """Libraries that the examples need, by format."""
+IMPORTED = {"onnx": "ai.onnxruntime", "tflite": "org.tensorflow.lite", "pte": "org.pytorch.executorch"}
+"""Packages that the examples import, by format."""
 ONNX_TYPES = {"float32": "FLOAT", "float64": "DOUBLE"}
 BLOBS = {"uint8": "fromBlobUnsigned(ByteArray", "int8": "fromBlob(ByteArray", "float32": "fromBlob(FloatArray"}
 BLOBS |= {"int32": "fromBlob(IntArray", "int64": "fromBlob(LongArray", "float64": "fromBlob(DoubleArray"}
@@ -27,7 +29,8 @@ READERS = {
 def kotlin_example(contract: Contract) -> str:
     """Lines of the example. Requires a contract without `entries`."""
     lines = {"onnx": _onnx, "tflite": _tflite, "pte": _pte}[contract.format](contract)
-    return "\n".join(lines)
+    packages = (IMPORTED[contract.format], "java.io", *(() if contract.format == "pte" else ("java.nio",)))
+    return "\n".join([*(f"import {package}.*" for package in packages), "", *lines])
 
 
 def _onnx(contract: Contract) -> list[str]:

@@ -10,6 +10,8 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import os
+import stat
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,7 +22,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from edgekit import user_paths
 from edgekit.atomic import create, readable, stored
 from edgekit.bundle.passphrase import Passphrase
-from edgekit.errors import KeyLocked, UsageError
+from edgekit.errors import KeyLocked, UnprotectedFile, UsageError
 from edgekit.permissions import OWNERS_FILE, check_protected, private_folder
 
 SIGNATURE = "model.sig"
@@ -48,11 +50,16 @@ class SigningPair:
 
     @classmethod
     def read(cls, path: Path, passphrase: Passphrase) -> SigningPair:
-        """Read a private key, PEM. Raises UsageError if it is none on P-256, KeyLocked, StorageError."""
+        """Read a private key, PEM.
+
+        Raises UsageError if it is none on P-256, UnprotectedFile if others can read it, KeyLocked, StorageError.
+        """
         if not path.is_file():
             hint = "openssl ecparam -name prime256v1 -genkey -noout -out KEY.pem"
             raise UsageError(f"there is no file '{path}'", hint=hint)
         with readable(path), path.open("rb") as file:
+            if stat.S_IMODE(os.fstat(file.fileno()).st_mode) & 0o077:
+                raise UnprotectedFile(f"others can read the private key '{path}'", hint=f"chmod 600 '{path}'")
             raw = file.read(MAX_PEM_BYTES)
         locked = b"ENCRYPTED" in raw
         word = passphrase(f"the key '{path}'") if locked else None

@@ -10,13 +10,14 @@ from flatbuffers.table import Table as PublicTable
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgekit.export.flatbuffer_head import Existing, Scalar, Scalars, elements, lay_out, root_fields
+from edgekit.export.flatbuffer_head import Existing, Fields, Scalar, Scalars, elements, lay_out, root_fields
 from edgekit.runner.files.flatbuffer import Table
 
 
 def test_each_kind_of_value_is_read_back_by_the_runners_reader() -> None:
-    inner = {0: "näme", 2: Scalar("Q", 1 << 40), 3: Scalar("b", -3)}
-    head = lay_out({0: Scalar("I", 7), 1: [inner, {}], 4: Scalars("i", (1, -2, 3)), 6: b"bytes"}, b"TEST")
+    inner: Fields = {0: "näme", 2: Scalar("Q", 1 << 40), 3: Scalar("b", -3)}
+    tables: list[Fields] = [inner, {}]
+    head = lay_out({0: Scalar("I", 7), 1: tables, 4: Scalars("i", (1, -2, 3)), 6: b"bytes"}, b"TEST")
     root = Table.root(head, b"TEST")
     first, second = root.tables(1)
     assert (root.number(0, "I"), root.numbers(4)) == (7, [1, -2, 3])

@@ -35,7 +35,12 @@ def test_the_programs_of_the_readme_run_and_answer_as_the_bundle_does(
     assert scope["contract"] == (tmp_path / "out" / "edgekit.contract.json").read_text().strip()
     best = int(scope["answers"]["scores"].argmax())
     assert scope["printed"].strip() == " ".join(LABELS[best].split("\n"))
-    assert len(blocks(tmp_path / "out", "kotlin")) == len(blocks(tmp_path / "out", "cpp")) == 1
+    (kotlin,), (cpp,) = blocks(tmp_path / "out", "kotlin"), blocks(tmp_path / "out", "cpp")
+    for program in (kotlin, cpp):
+        assert f'"model.{format}"' in program
+        assert all(name in program for name in ("image", "bias", "scores", "steps"))
+    assert "std::vector<uint8_t> image(48);" in cpp
+    assert "const int8_t* steps_answer" in cpp
 
 
 @FORMATS

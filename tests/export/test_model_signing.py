@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from edgekit.bundle.passphrase import from_file
-from edgekit.errors import KeyLocked, UsageError
+from edgekit.errors import KeyLocked, UnprotectedFile, UsageError
 from edgekit.export.folder import export
 from edgekit.export.model_signing import SIGNATURE, SigningPair, own_pair
 from tests.export.conftest import Packed
@@ -101,9 +101,19 @@ def test_the_users_own_pair_is_made_once_and_is_theirs_alone(places: dict[str, s
 def test_an_encrypted_key_asks_for_its_passphrase(tmp_path: Path) -> None:
     secret, path = ec.generate_private_key(ec.SECP256R1()), tmp_path / "key.pem"
     path.write_bytes(pem(secret, b"word"))
+    path.chmod(0o600)
     assert SigningPair.read(path, lambda _: b"word").public_pem == SigningPair(secret).public_pem
     with pytest.raises(KeyLocked):
         SigningPair.read(path, lambda _: b"another")
+
+
+def test_a_private_key_that_others_can_read_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "key.pem"
+    path.write_bytes(pem(ec.generate_private_key(ec.SECP256R1())))
+    path.chmod(0o640)
+    with pytest.raises(UnprotectedFile) as refused:
+        SigningPair.read(path, from_file)
+    assert refused.value.hint == f"chmod 600 '{path}'"
 
 
 def test_what_is_no_key_on_the_curve_is_refused_with_what_to_type(tmp_path: Path) -> None:
@@ -112,6 +122,7 @@ def test_what_is_no_key_on_the_curve_is_refused_with_what_to_type(tmp_path: Path
         SigningPair.read(path, from_file)
     for content in (b"", b"no key", pem(ec.generate_private_key(ec.SECP384R1()))):
         path.write_bytes(content)
+        path.chmod(0o600)
         with pytest.raises(UsageError) as refused:
             SigningPair.read(path, from_file)
         assert refused.value.hint == missing.value.hint
