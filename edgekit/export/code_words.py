@@ -9,13 +9,32 @@ from math import prod
 
 BYTES = {"bool": 1, "uint8": 1, "int8": 1, "uint16": 2, "int16": 2, "float16": 2, "uint32": 4, "int32": 4, "float32": 4}
 """Bytes of a number; 8 for all other types."""
-RESERVED = {*keyword.kwlist, "val", "var", "fun", "object", "in", "when", "this", "auto", "int", "float", "char", "new"}
+OWN = {"answers", "environment", "inputs", "interpreter", "memory", "model", "options", "resolver", "session"}
+"""Variables of the examples themselves."""
+RESERVED = {
+    *OWN,
+    *keyword.kwlist,
+    "val",
+    "var",
+    "fun",
+    "object",
+    "in",
+    "when",
+    "this",
+    "auto",
+    "int",
+    "float",
+    "char",
+    "new",
+}
 
 
 def identifier(name: str) -> str:
     """Name of a variable, in any of the languages, for an input or output."""
     plain = re.sub(r"\W", "_", name, flags=re.ASCII).strip("_") or "tensor"
-    return f"{plain}_" if plain in RESERVED or plain[0].isdigit() else plain
+    if plain[0].isdigit():
+        return f"tensor_{plain}"
+    return f"{plain}_" if plain in RESERVED else plain
 
 
 def text(words: str) -> str:

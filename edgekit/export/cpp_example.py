@@ -78,7 +78,8 @@ def _pte(contract: Contract) -> list[str]:
         shape = f"{{{numbers(each.shape)}}}, executorch::aten::ScalarType::{kind}"
         lines.append(f"auto {name}_tensor = executorch::extension::from_blob({name}.data(), {shape});")
     tensors = ", ".join(f"{identifier(each.name)}_tensor" for each in contract.inputs)
-    lines.append(f"const auto answers = model.forward({{{tensors}}});")
+    lines.append(f"std::vector<executorch::runtime::EValue> inputs{{{tensors}}};")
+    lines.append("const auto answers = model.forward(inputs);")
     reads = (
         _read(each, f"answers->at({i}).toTensor().const_data_ptr<{_type(each)}>()") for i, each in _numbered(contract)
     )

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
+import shutil
+import subprocess
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -144,6 +147,24 @@ def test_executorch_reads_the_contract_as_named_data(packed: Packed, tmp_path: P
     assert program.named_data is not None
     place = program.named_data.pte_data[KEY].buffer_index
     assert bytes(program.named_data.buffers[place]) == contract.to_json().encode()
+
+
+def test_a_compiler_takes_the_program_in_cpp(packed: Packed, tmp_path: Path) -> None:
+    executorch = importlib.util.find_spec("executorch")
+    places = list(executorch.submodule_search_locations or ()) if executorch else []
+    include = next((Path(place) / "include" for place in places if (Path(place) / "include").is_dir()), None)
+    compiler = shutil.which("g++")
+    if include is None or compiler is None:
+        pytest.skip("ExecuTorch alone brings its headers in a wheel, and they or g++ are missing")
+    export(packed("pte"), tmp_path / "out")
+    (program,) = blocks(tmp_path / "out", "cpp")
+    includes, body = program.split("\n\n", 1)
+    source = tmp_path / "program.cpp"
+    source.write_text(f"{includes}\nint main() {{\n{body}\nreturn scores_answer && steps_answer ? 0 : 1;\n}}\n")
+    c10 = include / "executorch" / "runtime" / "core" / "portable_type" / "c10"
+    options = ["-w", "-std=c++17", "-fsyntax-only", "-DC10_USING_CUSTOM_GENERATED_MACROS", f"-I{include}", f"-I{c10}"]
+    done = subprocess.run([compiler, *options, str(source)], capture_output=True, text=True, timeout=200)
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize("format", ["pte", "tflite"])
