@@ -18,7 +18,7 @@ from edgekit.pipeline import run as running
 from edgekit.pipeline.build_output import BuildOutput
 from edgekit.pipeline.diagnose import Examination, Examined
 from edgekit.pipeline.plan import Plan, plan_build
-from edgekit.pipeline.request import ALL, BuildRequest, resolve_requests
+from edgekit.pipeline.request import ALL, BuildRequest, RefusedBackend, resolve_backends, resolve_requests
 from edgekit.pipeline.stages.background_thread import threads
 from edgekit.pipeline.stages.compile import Compilation
 from edgekit.pipeline.stages.labels import check_labels
@@ -129,12 +129,23 @@ def build_requests(
 ) -> tuple[BuildRequest, ...]:
     """Resolve names into one request, or one for each target that the profile fits where `target` is `all`.
 
-    With the device `emulated`, `all` are the targets that can be emulated. Raises UsageError.
+    With the device `emulated`, `all` are the targets that can be emulated. The backend `all` makes a request for each
+    backend that can build it, and needs no device. Raises UsageError.
     """
+    if backend == ALL and device is not None:
+        raise OptionError("one backend at a time runs on a device", hint="--backend NAME; edgekit build takes all")
     requests = resolve_requests(project, target, backend, profile, overrides)
     if target == ALL and device == running.EMULATED:
         return tuple(request for request in requests if request.target.emulation)
     return requests
+
+
+def refused_backends(
+    project: Project, target: str, profile: str | None = None, overrides: Sequence[str] = ()
+) -> tuple[RefusedBackend, ...]:
+    """List the backends of the targets that cannot build the request, each with its error. Raises UsageError."""
+    resolved = resolve_backends(project, target, profile, overrides)
+    return tuple(each for each in resolved if isinstance(each, RefusedBackend))
 
 
 def one_request(
@@ -144,7 +155,9 @@ def one_request(
     profile: str | None = None,
     overrides: Sequence[str] = (),
 ) -> BuildRequest:
-    """Resolve names into one request. Raises OptionError for the target `all`, and as `build_requests` does."""
+    """Resolve names into one request. Raises OptionError for the target or backend `all`, and as `build_requests`."""
+    if backend == ALL:
+        raise OptionError("one backend at a time", hint="call it for each: edgekit targets show ID lists them")
     if target == ALL:
         raise OptionError("one target at a time", hint="call it for each: edgekit targets lists them")
     return build_requests(project, target, backend, profile, overrides)[0]

@@ -35,6 +35,7 @@ HELP = {
     "compare": "Compare two measurements of the same samples, pair by pair.",
     "report": "Show the reports in a folder, and in the folders in it.",
     "inspect": "Verify a bundle, and say what is in it.",
+    "export": "Write the bare model of a trusted bundle, with labels, a README with programs, and golden vectors.",
     "atlas": "Write one page of all runs found: targets, backends, profiles, Pareto plots, failures, and how to do "
     "each again.",
     "evidence": "Write the paper trail of a bundle: model card, ML-BOM, signed provenance, and tables for three "

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import typer
 
-from edgekit.api.build_session import build_requests, robustness_override
+from edgekit.api.build_session import build_requests, refused_backends, robustness_override
 from edgekit.api.builds import load_project
 from edgekit.cli import options
+from edgekit.cli.backend_table import build_each, exit_code, print_backends
 from edgekit.cli.build_steps import build_session, each_request, print_reports
+from edgekit.pipeline.request import ALL
 
 
 def register(app: typer.Typer) -> None:
@@ -31,10 +33,21 @@ def build_command(
 ) -> None:
     """Build a signed bundle, verified on this host, and decide every gate that needs no device.
 
-    Exit 0 unless a gate failed (1).
+    Exit 0 unless a gate failed (1). With --backend all: one table of all backends at the end, exit 3 if one that fits
+    the target could not be built.
     """
     changes = [*(overrides or ()), *robustness_override(robustness)]
-    requests = build_requests(load_project(project, example=example), target, backend, profile, changes)
+    loaded = load_project(project, example=example)
+    requests = build_requests(loaded, target, backend, profile, changes)
+    if backend == ALL:
+        refused = refused_backends(loaded, target, profile, changes)
+        with build_session(requests, key, out, samples, reuse=not no_cache) as session:
+            outcomes = build_each(session, refused, jobs)
+        if json:
+            print_reports([each.report for each in outcomes if each.report], json)
+        else:
+            print_backends(outcomes)
+        raise typer.Exit(exit_code(outcomes))
     with build_session(requests, key, out, samples, reuse=not no_cache) as session:
         reports = each_request(session, jobs, session.build)
     print_reports(reports, json)

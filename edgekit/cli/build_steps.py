@@ -32,15 +32,20 @@ def build_session(
 
 def each_request(session: BuildSession, jobs: int, step: Callable[[BuildRequest, Watch], Report]) -> list[Report]:
     """Take every request through `step`, one after another; with more jobs, compile ahead, side by side."""
-    if jobs > 1 and len(session.requests) > 1:
-        with progress("labels") as watch:
-            session.check_labels(watch)
-        session.compile_ahead(jobs)
+    compile_ahead(session, jobs)
     reports = []
     for request in session.requests:
         with progress(title_of(request)) as watch:
             reports.append(step(request, watch))
     return reports
+
+
+def compile_ahead(session: BuildSession, jobs: int) -> None:
+    """With several jobs and several requests: check the labels, then compile side by side."""
+    if jobs > 1 and len(session.requests) > 1:
+        with progress("labels") as watch:
+            session.check_labels(watch)
+        session.compile_ahead(jobs)
 
 
 def title_of(request: BuildRequest) -> str:

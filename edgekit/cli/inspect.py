@@ -16,6 +16,9 @@ from edgekit.parity.data.card import HEADER
 from edgekit.parity.data.governance import set_rows
 from edgekit.pipeline.stages.data_card import read_card
 
+CLASSES = 8
+"""Number of classes that are shown in a line."""
+
 
 def register(app: typer.Typer) -> None:
     app.command("inspect")(inspect_command)
@@ -63,6 +66,7 @@ def _rows(opened: Bundle) -> list[tuple[str, str]]:
     manifest, facts = opened.manifest, opened.manifest.facts
     return [
         ("model", f"{manifest.name} ({manifest.task}), {manifest.precision}"),
+        *_classes(manifest.classes),
         ("for", f"{manifest.target} ({manifest.family}, {manifest.arch}), profile {manifest.profile}"),
         ("runs on", f"{manifest.backend}: {', '.join(manifest.delegates)}"),
         *(("takes", str(spec)) for spec in manifest.signature.inputs),
@@ -84,6 +88,13 @@ def _rows(opened: Bundle) -> list[tuple[str, str]]:
         ("digest", opened.digest),
         ("sha256 of the file", opened.file_sha256),
     ]
+
+
+def _classes(classes: tuple[str, ...]) -> list[tuple[str, str]]:
+    """Rows of the classes in the order of the scores, numbered, some to a line; none for a model without."""
+    named = [f"{number} {name}" for number, name in enumerate(classes)]
+    lines = [", ".join(named[first : first + CLASSES]) for first in range(0, len(named), CLASSES)]
+    return [(f"{len(classes)} classes" if number == 0 else "", line) for number, line in enumerate(lines)]
 
 
 def _bytes(operator: Operator) -> str:

@@ -50,7 +50,10 @@ Target = Annotated[
     str, typer.Option("--target", metavar="ID|FAMILY|all", help="A board, a family's default board, or all.")
 ]
 Backend = Annotated[
-    str | None, typer.Option("--backend", metavar="B", help="executorch, onnx or tflite; default: the target's first.")
+    str | None,
+    typer.Option(
+        "--backend", metavar="B", help="executorch, onnx, tflite; build, plan: all; default: the target's first."
+    ),
 ]
 Profile = Annotated[
     str | None, typer.Option("--profile", metavar="ID", help="Recipe and gates; default: the family's own.")

@@ -53,6 +53,7 @@ Errors that edgekit raises on purpose, a module per wing:
     - Expired                EK306  it was to be installed until a time that is over
     - KeyLocked              EK307  the signing key needs its passphrase or PIN, and that was missing or wrong
     - KeyUnreachable         EK308  the agent or token that holds the signing key does not sign
+    - ExportError            EK309  a model cannot be exported
     - ReportMismatch         EK311  a report or a history is of another bundle
     - SourceSignatureError   EK312  weights that come signed are not what was signed
   x DeviceError              the device did not do what was asked; exit 3
@@ -111,6 +112,7 @@ from edgekit.errors.base import EdgekitError, all_errors, nearest, suggest
 from edgekit.errors.bundle import (
     BundleError,
     Expired,
+    ExportError,
     Incompatible,
     KeyLocked,
     KeyUnreachable,
@@ -246,6 +248,7 @@ __all__ = [
     "EmptyClass",
     "EmulationError",
     "Expired",
+    "ExportError",
     "FixedLength",
     "FloatDisagreement",
     "ForwardError",

@@ -56,6 +56,12 @@ class KeyUnreachable(BundleError):
     code = "EK308"
 
 
+class ExportError(BundleError):
+    """The bundle is trusted, but its model cannot be exported: its file has no place for the contract."""
+
+    code = "EK309"
+
+
 class ReportMismatch(BundleError):
     """A report or a history is of another bundle than the one that evidence is asked for, or there is none.
 

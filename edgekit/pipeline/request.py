@@ -9,7 +9,7 @@ from pathlib import Path
 from edgekit import examples, plugins
 from edgekit.backends.base import Backend
 from edgekit.datasets.tokenizer import read_tokenizers
-from edgekit.errors import EdgekitError, Misfit, StateUnsupported, UsageError
+from edgekit.errors import EdgekitError, Misfit, MissingExtra, StateUnsupported, UsageError
 from edgekit.pipeline.model_size import check_model_size, check_state_size
 from edgekit.specs import override
 from edgekit.specs.catalog import Catalog
@@ -74,6 +74,15 @@ class BuildRequest:
         return recipe is not None and recipe.calibrated
 
 
+@dataclass(frozen=True)
+class RefusedBackend:
+    """Backend of a target that cannot build the request, and why."""
+
+    target: str
+    backend: str
+    error: EdgekitError
+
+
 def find_project(project: Path | None, example: str | None) -> Project:
     """Read the project in a folder (by default the current one), or an embedded example. Raises UsageError."""
     if project and example:
@@ -86,9 +95,52 @@ def resolve_requests(
 ) -> tuple[BuildRequest, ...]:
     """Resolve a request for one target, or for every target that the profile fits if `target` is `all`.
 
-    backend, profile: ids; None for the default of the target. overrides: as `--set` takes them. Raises UsageError, and
-    DataError or TokenizerMismatch for a tokenizer that does not fit.
+    backend, profile: ids; None for the default of the target; the backend `all` for each that can build it. overrides:
+    as `--set` takes them. Raises UsageError, and DataError or TokenizerMismatch for a tokenizer that does not fit.
     """
+    if backend == ALL:
+        return _fitting(resolve_backends(project, target, profile, overrides))
+    catalog, project, targets, changes = _resolved(project, target, profile, overrides)
+    return tuple(_order(catalog, project, board, backend, profile, changes) for board in targets)
+
+
+def resolve_backends(
+    project: Project, target: str, profile: str | None, overrides: Sequence[str] = ()
+) -> tuple[BuildRequest | RefusedBackend, ...]:
+    """Resolve a request for every backend of a target, or of all; one that does not fit is refused with its reason.
+
+    Raises as `resolve_requests` does, for what is wrong with any backend.
+    """
+    catalog, project, targets, changes = _resolved(project, target, profile, overrides)
+    return tuple(
+        _order_or_refusal(catalog, project, board, runtime.backend, profile, changes)
+        for board in targets
+        for runtime in board.runtime
+    )
+
+
+def _fitting(resolved: Sequence[BuildRequest | RefusedBackend]) -> tuple[BuildRequest, ...]:
+    """Select the requests. Raises the error of the first backend if there is none."""
+    requests = tuple(each for each in resolved if isinstance(each, BuildRequest))
+    refused = [each for each in resolved if isinstance(each, RefusedBackend)]
+    if not requests and refused:
+        raise refused[0].error
+    return requests
+
+
+def _order_or_refusal(
+    catalog: Catalog, project: Project, board: Target, backend: str, profile: str | None, changes: list[Override]
+) -> BuildRequest | RefusedBackend:
+    try:
+        return _order(catalog, project, board, backend, profile, changes)
+    except (MissingExtra, Misfit, StateUnsupported) as error:
+        return RefusedBackend(board.id, backend, error)
+
+
+def _resolved(
+    project: Project, target: str, profile: str | None, overrides: Sequence[str]
+) -> tuple[Catalog, Project, list[Target], list[Override]]:
+    """Check what every backend has in common; find the targets."""
     changes = [Override.parse(text) for text in overrides]
     catalog = Catalog.default(project.root)
     project = override.apply(project, "project", changes)
@@ -99,7 +151,7 @@ def resolve_requests(
     if target == ALL and profile:
         families = catalog.profile(profile).families
         targets = [board for board in targets if board.family in families]
-    return tuple(_order(catalog, project, board, backend, profile, changes) for board in targets)
+    return catalog, project, targets, changes
 
 
 def _check_factories(project: Project) -> None:

@@ -37,7 +37,7 @@ print(json.dumps(sorted({name.partition(".")[0] for name in sys.modules})))
 COMMANDS = (
     "build", "run", "plan", "flash", "probe", "runtime", "compare", "report", "inspect", "explain",
     "targets", "profiles", "keys", "reference", "status", "history", "rollback",
-    "ablate",
+    "ablate", "export",
 )  # fmt: skip
 
 

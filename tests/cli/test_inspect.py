@@ -13,6 +13,7 @@ def test_a_bundle_is_verified_and_described(command: Command, built: Built) -> N
     for words in (
         "small (classification), static-int8",
         "host (host, x86_64), profile host-int8",
+        "4 classes           0 a, 1 b, 2 c, 3 d",
         "image: uint8[1, 8, 8, 3]",
         "output: float32[1, 4]",
         "50,720 multiply-accumulates",

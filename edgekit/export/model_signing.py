@@ -1,0 +1,118 @@
+"""Signature of a folder as OpenSSF Model Signing 1.0 has it, over every file in it, by a key on the curve P-256.
+
+The format is that of `attestation.model_signing` (https://github.com/ossf/model-signing-spec). Whoever has the public
+key can verify it without a network: `model_signing verify key FOLDER --signature FOLDER/model.sig --public_key KEY.pub`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from edgekit import user_paths
+from edgekit.atomic import create, readable, stored
+from edgekit.attestation.dsse import Envelope
+from edgekit.attestation.model_signing import ModelDigests, Resource, sigstore_bundle
+from edgekit.bundle.passphrase import Passphrase
+from edgekit.cache import file_digest
+from edgekit.errors import KeyLocked, UnprotectedFile, UsageError
+from edgekit.permissions import OWNERS_FILE, check_protected, private_folder
+
+SIGNATURE = "model.sig"
+FOLDER, NAME = "model-signing", "default"
+MAX_PEM_BYTES = 1 << 16
+IGNORED = (".git", ".gitattributes", ".github", ".gitignore")
+"""Files of a repository, which its host changes: left out, as the public tool does."""
+
+
+@dataclass(frozen=True)
+class SigningPair:
+    """Pair of keys on P-256."""
+
+    secret: ec.EllipticCurvePrivateKey = field(repr=False)
+    id: str = ""
+    """Id in an envelope: none, as in those of the public tool."""
+
+    def sign(self, message: bytes) -> bytes:
+        """Sign a message by ECDSA over its SHA-256; return the signature in DER."""
+        return self.secret.sign(message, ec.ECDSA(hashes.SHA256()))
+
+    @property
+    def public_pem(self) -> bytes:
+        """Public half, as PEM."""
+        encoding, form = serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+        return self.secret.public_key().public_bytes(encoding, form)
+
+    @classmethod
+    def read(cls, path: Path, passphrase: Passphrase) -> SigningPair:
+        """Read a private key, PEM.
+
+        Raises UsageError if it is none on P-256, UnprotectedFile if others can read it, KeyLocked, StorageError.
+        """
+        if not path.is_file():
+            hint = "openssl ecparam -name prime256v1 -genkey -noout -out KEY.pem"
+            raise UsageError(f"there is no file '{path}'", hint=hint)
+        with readable(path), path.open("rb") as file:
+            if stat.S_IMODE(os.fstat(file.fileno()).st_mode) & 0o077:
+                raise UnprotectedFile(f"others can read the private key '{path}'", hint=f"chmod 600 '{path}'")
+            raw = file.read(MAX_PEM_BYTES)
+        locked = b"ENCRYPTED" in raw
+        word = passphrase(f"the key '{path}'") if locked else None
+        try:
+            secret = serialization.load_pem_private_key(raw, word)
+        except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+            if locked:
+                raise KeyLocked(f"the passphrase of the key '{path}' is wrong", hint="type it again") from error
+            raise _unfit(path) from error
+        if not isinstance(secret, ec.EllipticCurvePrivateKey) or not isinstance(secret.curve, ec.SECP256R1):
+            raise _unfit(path)
+        return cls(secret)
+
+
+def own_pair(passphrase: Passphrase) -> tuple[SigningPair, Path, bool]:
+    """Load the user's own pair, or make it: the pair, the file of its public half, and True if it was made just now.
+
+    Raises as `SigningPair.read`, and UnprotectedFile if others can write to its folder.
+    """
+    folder = user_paths.config() / FOLDER
+    check_protected(folder.parent)
+    check_protected(folder)
+    secret, public = folder / f"{NAME}.key", folder / f"{NAME}.pub"
+    is_new = False
+    if not secret.exists():
+        with stored(secret):
+            private_folder(folder)
+        pair = SigningPair(ec.generate_private_key(ec.SECP256R1()))
+        form, plain = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        is_new = create(secret, pair.secret.private_bytes(serialization.Encoding.PEM, form, plain), OWNERS_FILE)
+    pair = SigningPair.read(secret, passphrase)
+    if not public.exists():
+        create(public, pair.public_pem, 0o644)
+    return pair, public, is_new
+
+
+def signature_of(folder: Path, name: str, pair: SigningPair) -> bytes:
+    """Sign every file below a folder but `model.sig`; return the content of that. name: subject of the statement."""
+    files = sorted((path.relative_to(folder).as_posix(), path) for path in folder.rglob("*") if path.is_file())
+    signed = [(path, file) for path, file in files if path != SIGNATURE and path.split("/")[0] not in IGNORED]
+    resources = tuple(Resource(path, _digest(file)) for path, file in signed)
+    statement = ModelDigests(name, resources, ignored=IGNORED).to_statement()
+    hint = hashlib.sha256(pair.public_pem).hexdigest()
+    return sigstore_bundle(Envelope.signed(statement.to_bytes(), pair), hint) + b"\n"
+
+
+def _digest(path: Path) -> str:
+    with readable(path):
+        return file_digest(path)
+
+
+def _unfit(path: Path) -> UsageError:
+    hint = "openssl ecparam -name prime256v1 -genkey -noout -out KEY.pem"
+    return UsageError(f"'{path}' is no private key on the curve P-256, as Model Signing takes them", hint=hint)
