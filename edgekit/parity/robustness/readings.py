@@ -58,7 +58,10 @@ def robustness_reading(
 
 def _finding(worst: NamedEstimate) -> str:
     if worst.gain:
-        return f"the model answers better with '{worst.name}' than without: it expects inputs of that kind"
+        return (
+            f"the model answers better with '{worst.name}' than without, and gains more by it than the reference: it "
+            "expects inputs of that kind"
+        )
     return f"by '{worst.name}', beyond what the reference itself loses"
 
 

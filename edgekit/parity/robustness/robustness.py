@@ -10,7 +10,7 @@ import numpy as np
 from edgekit.ir.measurement import Array
 from edgekit.parity.robustness.condition_scores import ConditionScores
 from edgekit.parity.statistics.bootstrap import paired_bootstrap, pooled_bootstrap
-from edgekit.parity.statistics.estimate import Estimate
+from edgekit.parity.statistics.estimate import Estimate, between
 from edgekit.perturb.perturbation import Family
 from edgekit.tasks.metric import SHARE, Metric, Scores
 
@@ -93,11 +93,14 @@ class Robustness:
 
         return pooled_bootstrap(added, self.samples, confidence)
 
-    def gained_at(self, conditions: Sequence[ConditionScores], confidence: float) -> Estimate | None:
-        """Gain of the candidate by the perturbation, from clean samples to these; as `added_at`."""
+    def gained_at(self, conditions: Sequence[ConditionScores], confidence: float, side: int = 1) -> Estimate | None:
+        """Gain of one endpoint by the perturbation, from clean samples to these; as `added_at`.
+
+        side: 0 is the reference, 1 the candidate.
+        """
         if self.clean is None:
             return None
-        clean, perturbed = self.clean[1], [each.scores[1] for each in conditions if each.scores]
+        clean, perturbed = self.clean[side], [each.scores[side] for each in conditions if each.scores]
         if self._is_mean:
             return paired_bootstrap(np.mean([one.each for one in perturbed], axis=0) - clean.each, confidence)
 
@@ -105,6 +108,20 @@ class Robustness:
             return -float(np.mean([self.metric.loss(clean.at(indices), one.at(indices)) for one in perturbed]))
 
         return pooled_bootstrap(gained, self.samples, confidence)
+
+    def own_gain_at(self, conditions: Sequence[ConditionScores], confidence: float) -> Estimate | None:
+        """Gain of the candidate by the perturbation that the reference has not: as `added_at`.
+
+        The smaller of its gain, and of what that exceeds the gain of the reference by. Below a limit is either, so that
+        each upper bound has half of the error; above it are both, and the lower bounds need no correction.
+        """
+        half = (1 + confidence) / 2
+        lows = self.gained_at(conditions, confidence), self.added_at(conditions, confidence)
+        highs = self.gained_at(conditions, half), self.added_at(conditions, half)
+        if lows[0] is None or lows[1] is None or highs[0] is None or highs[1] is None:
+            return None
+        value = min(lows[0].value, -lows[1].value)
+        return between(value, min(lows[0].low, -lows[1].high), min(highs[0].high, -highs[1].low))
 
     def worst_natural(self, confidence: float) -> NamedEstimate | None:
         """The natural corruption under which compression adds most, by its mean over the severities.
@@ -120,11 +137,28 @@ class Robustness:
         """The systematic perturbation by which most is lost: what compression adds under it, or the candidate's gain.
 
         A gain by one, such as BGR for RGB, is what the candidate loses without it: it expects other pixels than it is
-        given. Bounds as in `worst_natural`.
+        given. Where the reference gains as much, compression has no part in it (`shared_gain`). Bounds as in
+        `worst_natural`.
         """
         named = self.of("systematic").items()
         added = [(name, self.added_at, each, False) for name, each in named]
-        return self._worst([*added, *((name, self.gained_at, each, True) for name, each in named)], confidence)
+        return self._worst([*added, *((name, self.own_gain_at, each, True) for name, each in named)], confidence)
+
+    def shared_gain(self, confidence: float) -> NamedEstimate | None:
+        """The systematic perturbation by which both endpoints gain most: both expect other inputs than they are given.
+
+        The smaller of the two gains, with a lower bound that holds for all perturbations at once; None where none is
+        sure to be a gain of both.
+        """
+        named = self.of("systematic").items()
+        sure = 1 - (1 - confidence) / max(1, len(named))
+        least = []
+        for name, conditions in named:
+            theirs, ours = (self.gained_at(conditions, sure, side) for side in (0, 1))
+            if theirs and ours:
+                least.append((name, min(theirs, ours, key=lambda one: one.low)))
+        name, gain = max(least, key=lambda one: one[1].low, default=("", None))
+        return NamedEstimate(name, gain, gain=True) if gain and gain.low > 0 else None
 
     def stability(self) -> tuple[float, float] | None:
         """Share of the answers of reference and candidate that stay under shifts; None where nothing was shifted."""

@@ -66,7 +66,7 @@ def measured(candidate: Loss = own, reference: Loss = own, clean_wrong: float = 
         # Mostly the same samples are lost by both, as both are of one network.
         shared = seed + 1000 + i
         lost, mine = reference(condition), candidate(condition)
-        answer = answers(labels, max(lost, 0), shared, theirs)
+        answer = _recovered(labels, answers(labels, max(lost, 0), shared, theirs), max(-lost, 0), shared)
         other = _recovered(labels, answers(labels, max(mine, 0), shared, ours), max(-mine, 0), shared)
         scores.append(clean.under(condition, {"y": logits(answer)}, {"y": logits(other)}))
     robustness = Robustness(clean.task.metric, clean.scores, tuple(scores), COUNT, 2 * COUNT, "ab" * 32)
@@ -154,6 +154,18 @@ def test_the_sentence_names_counts_and_what_the_model_is_sensitive_to() -> None:
     trained = robustness_record(measured(REGRESSIONS["trained on BGR"][0], clean_wrong=0.2).robustness)
     assert trained
     assert "IT ANSWERS BETTER WITH 'BGR FOR RGB' THAN WITHOUT" in trained.sentence
+
+
+def test_a_gain_that_the_reference_has_too_is_told_and_fails_no_gate() -> None:
+    trained = REGRESSIONS["trained on BGR"][0]
+    paired = measured(trained, trained, clean_wrong=0.2)
+    assert judged("systematic_drop", LIMIT, facts(paired)).outcome == "passed"
+    record = robustness_record(paired.robustness)
+    assert record
+    assert "THE REFERENCE AND THE MODEL BOTH ANSWER BETTER WITH 'BGR FOR RGB' THAN WITHOUT, by 1" in record.sentence
+    sound = robustness_record(measured().robustness)
+    assert sound
+    assert "BETTER" not in sound.sentence
 
 
 def test_without_labels_agreement_is_measured_and_no_loss() -> None:
