@@ -15,7 +15,7 @@ from edgekit.datasets import MapStyle, free_lengths, open_dataset, sample_groups
 from edgekit.datasets.classes import class_names, without_samples
 from edgekit.datasets.items import checked, named_inputs, read_items
 from edgekit.datasets.metadata import Metadata, sample_ids
-from edgekit.datasets.metadata_columns import computed_columns, stated_columns
+from edgekit.datasets.metadata_columns import StatedColumns, computed_columns, stated_columns
 from edgekit.datasets.pictures import Picture, tally
 from edgekit.datasets.processors import Processor, as_text, processors, smallest
 from edgekit.datasets.tokenizer import check_ids, read_tokenizers
@@ -51,7 +51,8 @@ class Sampling:
     changes: tuple[str, ...] = ()
     """Changes to pictures among them, each with its count, such as an orientation applied (docs/data.md)."""
     left_out: tuple[str, ...] = ()
-    """Sentences on files of the whole set that could not be read, and on classes without a sample in it."""
+    """Sentences on files of the whole set that could not be read, on lines of metadata that are of no file of it, and
+    on classes without a sample in it."""
 
 
 @dataclass(frozen=True)
@@ -197,26 +198,25 @@ def load_samples(project: Project, role: str, limit: int | None = None, steps: i
         check_ids(samples.inputs[name], tokenizer, f"the {where}: '{name}'")
     samples = samples.first_steps(steps) if steps else samples
     ids = sample_ids(source, declared, chosen)
-    samples = replace(
-        samples, metadata=Metadata(ids, _columns(declared, project, source, chosen, samples, where), sizes)
-    )
+    columns = _columns(declared, project, source, chosen, samples, where)
+    samples = replace(samples, metadata=Metadata(ids, columns.columns, sizes))
     samples = samples if groups is None else replace(samples, groups=groups[list(chosen)])
     labels = samples.labels if len(samples) == total else stated_labels(source)
     missing = without_samples(class_names(project), labels, where) if role == "evaluation" else ()
-    left_out = (*getattr(source, "left_out", ()), *missing)
+    left_out = (*getattr(source, "left_out", ()), *columns.remarks, *missing)
     return replace(samples, sampling=Sampling(len(chosen), total, by_class, changes, left_out))
 
 
 def _columns(
     declared: DataSet, project: Project, source: MapStyle, chosen: Sequence[int], samples: Samples, where: str
-) -> Mapping[str, Array]:
+) -> StatedColumns:
     """Columns of the chosen samples that the data set is sliced by; none where it states none."""
     if declared.slices is None:
-        return {}
+        return StatedColumns({})
     if isinstance(declared.slices, str):
-        return computed_columns(declared.slices, project.root, samples.inputs, samples.labels, where)
+        return StatedColumns(computed_columns(declared.slices, project.root, samples.inputs, samples.labels, where))
     whole = stated_columns(declared, declared.slices, project.root, source, where)
-    return {name: column[np.asarray(chosen)] for name, column in whole.items()}
+    return replace(whole, columns={name: column[np.asarray(chosen)] for name, column in whole.columns.items()})
 
 
 def _chosen(source: MapStyle, limit: int | None, task: str, labelled: bool, where: str) -> tuple[Sequence[int], bool]:
