@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from statistics import NormalDist
 
 from edgekit.parity.gate_texts import loss_value, points
+from edgekit.parity.slices.clustered_loss import fewest_clusters
 from edgekit.parity.slices.drop_interval import fewest_samples
 from edgekit.parity.slices.fairness import increase_bounds
 from edgekit.parity.slices.record import CONFIDENCE, GroupGap, SliceParity, SliceRecord
-from edgekit.parity.slices.slice_parity import counted, described, drop_bounds, simultaneous
+from edgekit.parity.slices.slice_parity import described, drop_bounds, simultaneous, size_words
 from edgekit.parity.statistics.estimate import Estimate
 from edgekit.parity.unmeasured import Unmeasured
 from edgekit.specs.profile import Bound
@@ -35,13 +35,15 @@ def slice_reading(name: str, bound: Bound, parity: SliceParity | None, unit: str
         return Unmeasured(_none(name, records))
     judged = [each for each in records if each.judged]
     if not judged:
-        return Unmeasured(f"no slice has {FEW} samples; measure more: --samples", "undecided")
+        groups = ", of two groups" if any(each.clusters is not None for each in records) else ""
+        return Unmeasured(f"no slice has {FEW} samples{groups}; measure more: --samples", "undecided")
     shown, lows = _lows(judged, bound)
     settled = _settled(judged, bound)
     if bound.max is not None and lows > bound.max:
         return Estimate(shown.drop or 0.0, lows, max(lows, shown.drop or 0.0, shown.high or 0.0))
     if not settled:
-        needed = "" if not bound.max or bound.max <= 0 else f" has the {_needed(bound):,} samples that the limit takes"
+        can = bound.max is not None and bound.max > 0
+        needed = f" has the {_needed_words(judged, bound)} that the limit takes" if can else ""
         return Unmeasured(
             f"no slice{needed or ' can pass a limit of 0'}; measure more (--samples), or widen the limit", "undecided"
         )
@@ -64,11 +66,12 @@ def slice_words(name: str, bound: Bound, parity: SliceParity | None, unit: str) 
         return f" in '{gap.by}', {rates}, on {gap.samples:,} samples in {gap.groups} groups ({between})"
     judged = [each for each in _family(name, parity) if each.judged]
     few, small = len(judged) - len(_settled(judged, bound)), len(_family(name, parity)) - len(judged)
-    left = f"; {few} of fewer than {_needed(bound):,} samples can only fail" if few else ""
-    left += f"; {small} of fewer than {FEW} are not judged" if small else ""
+    left = f"; {few} of fewer than {_needed_words(judged, bound)} can only fail" if few else ""
+    alone = ", or of one group," if any(each.clusters is not None for each in judged) else ""
+    left += f"; {small} of fewer than {FEW}{alone} are not judged" if small else ""
     record = _shown(judged, bound)
     others = "" if record.others is None else f"; all others {show(round(record.others, 4))}"
-    which = f"{record.words}, {counted(record.samples)}{others}"
+    which = f"{record.words}, {size_words(record)}{others}"
     return f" ({which}; {between}, over {len(judged)} slices{left})"
 
 
@@ -115,12 +118,20 @@ def _settled(judged: Sequence[SliceRecord], bound: Bound) -> list[SliceRecord]:
     """Slices that are large enough to pass the limit, if none of their samples flips."""
     if bound.max is None:
         return list(judged)
-    return [each for each in judged if bound.max > 0 and each.samples >= _needed(bound)]
+    return [each for each in judged if bound.max > 0 and (each.clusters or each.samples) >= _needed(each, bound)]
 
 
-def _needed(bound: Bound) -> int:
+def _needed(record: SliceRecord, bound: Bound) -> int:
+    """Samples, or clusters of samples that come in such, which pass the limit if none flips."""
     assert bound.max is not None
-    return max(FEW, fewest_samples(min(bound.max, 1.0), _confidence(bound)))
+    limit, confidence = min(bound.max, 1.0), _confidence(bound)
+    if record.clusters is not None:
+        return fewest_clusters(limit, confidence)
+    return max(FEW, fewest_samples(limit, confidence))
+
+
+def _needed_words(judged: Sequence[SliceRecord], bound: Bound) -> str:
+    return f"{_needed(judged[0], bound):,} {'samples' if judged[0].clusters is None else 'groups'}"
 
 
 def _gap(bound: Bound, parity: SliceParity, unit: str) -> Estimate | Unmeasured:
@@ -130,7 +141,7 @@ def _gap(bound: Bound, parity: SliceParity, unit: str) -> Estimate | Unmeasured:
         reason = f"no column that [data] evaluation slices by has two groups of {FEW} labelled samples"
         return Unmeasured(f"{reason} (docs/slices.md)")
     gap = _worst_gap(parity.gaps, bound)
-    highs = [increase_bounds(each, _z(_confidence(bound)))[1] for each in parity.gaps]
+    highs = [increase_bounds(each, _confidence(bound))[1] for each in parity.gaps]
     low = _gap_low(gap, parity.gaps, bound)
     return Estimate(gap.increase, min(low, gap.increase), max(*highs, gap.increase))
 
@@ -143,11 +154,7 @@ def _worst_gap(gaps: Sequence[GroupGap], bound: Bound) -> GroupGap:
 
 
 def _gap_low(gap: GroupGap, gaps: Sequence[GroupGap], bound: Bound) -> float:
-    return increase_bounds(gap, _z(simultaneous(_confidence(bound), len(gaps))))[0]
-
-
-def _z(confidence: float) -> float:
-    return NormalDist().inv_cdf(confidence)
+    return increase_bounds(gap, simultaneous(_confidence(bound), len(gaps)))[0]
 
 
 def _confidence(bound: Bound) -> float:
