@@ -10,8 +10,8 @@ import numpy as np
 from edgekit.measure.shards import Shards, answer_in_shards
 from edgekit.pipeline import early_stopping
 from edgekit.pipeline.early_stopping import EarlyStopping
-from edgekit.pipeline.request import BuildRequest
 from edgekit.pipeline.evidence import Evidence
+from edgekit.pipeline.request import BuildRequest
 from edgekit.samples import Samples, Sampling
 from edgekit.specs.profile import Gates
 from edgekit.tasks.classification import Classification
