@@ -14,8 +14,8 @@ from edgekit.parity.statistics.estimate import Estimate, between
 from edgekit.perturb.perturbation import Family
 from edgekit.tasks.metric import SHARE, Metric, Scores
 
-Measure = Callable[[Sequence[ConditionScores], float], Estimate | None]
-"""Function that estimates a change under conditions, at a confidence."""
+Measure = Callable[[Sequence[ConditionScores], float, float], Estimate | None]
+"""Function that estimates a change under conditions, with the confidences of the lower and of the upper bound."""
 
 
 @dataclass(frozen=True)
@@ -109,29 +109,13 @@ class Robustness:
 
         return pooled_bootstrap(gained, self.samples, confidence)
 
-    def own_gain_at(self, conditions: Sequence[ConditionScores], confidence: float) -> Estimate | None:
-        """Gain of the candidate by the perturbation that the reference has not: as `added_at`.
-
-        The smaller of its gain, and of what that exceeds the gain of the reference by. Below a limit is either, so that
-        each upper bound has half of the error; above it are both, and the lower bounds need no correction.
-        """
-        half = (1 + confidence) / 2
-        lows = self.gained_at(conditions, confidence), self.added_at(conditions, confidence)
-        highs = self.gained_at(conditions, half), self.added_at(conditions, half)
-        if lows[0] is None or lows[1] is None or highs[0] is None or highs[1] is None:
-            return None
-        value = min(lows[0].value, -lows[1].value)
-        return between(value, min(lows[0].low, -lows[1].high), min(highs[0].high, -highs[1].low))
-
     def worst_natural(self, confidence: float) -> NamedEstimate | None:
         """The natural corruption under which compression adds most, by its mean over the severities.
 
         The lower bound holds for the worst of all at once (Bonferroni). The upper one needs no correction: that all
         are below a limit is rejected by the first one that may not be (intersection-union; Berger 1982).
         """
-        return self._worst(
-            [(name, self.added_at, each, False) for name, each in self.of("natural").items()], confidence
-        )
+        return self._worst([(name, self._added, each, False) for name, each in self.of("natural").items()], confidence)
 
     def worst_systematic(self, confidence: float) -> NamedEstimate | None:
         """The systematic perturbation by which most is lost: what compression adds under it, or the candidate's gain.
@@ -141,8 +125,8 @@ class Robustness:
         `worst_natural`.
         """
         named = self.of("systematic").items()
-        added = [(name, self.added_at, each, False) for name, each in named]
-        return self._worst([*added, *((name, self.own_gain_at, each, True) for name, each in named)], confidence)
+        added = [(name, self._added, each, False) for name, each in named]
+        return self._worst([*added, *((name, self._own_gain, each, True) for name, each in named)], confidence)
 
     def shared_gain(self, confidence: float) -> NamedEstimate | None:
         """The systematic perturbation by which both endpoints gain most: both expect other inputs than they are given.
@@ -184,14 +168,33 @@ class Robustness:
     ) -> NamedEstimate | None:
         estimates = []
         for name, measure, conditions, gain in tried:
-            wide, plain = measure(conditions, 1 - (1 - confidence) / len(tried)), measure(conditions, confidence)
-            if wide and plain:
-                estimates.append((name, gain, plain.value, wide.low, plain.high))
+            estimate = measure(conditions, 1 - (1 - confidence) / len(tried), confidence)
+            if estimate:
+                estimates.append((name, gain, estimate.value, estimate.low, estimate.high))
         if not estimates:
             return None
         name, gain, value, _, _ = max(estimates, key=lambda one: one[2])
         low, high = max(one[3] for one in estimates), max(one[4] for one in estimates)
         return NamedEstimate(name, Estimate(value, min(value, low), max(value, high)), gain)
+
+    def _added(self, conditions: Sequence[ConditionScores], low: float, high: float) -> Estimate | None:
+        """Loss that compression adds, as `added_at`, with a confidence for each bound."""
+        lower, upper = self.added_at(conditions, low), self.added_at(conditions, high)
+        return Estimate(upper.value, lower.low, upper.high) if lower and upper else None
+
+    def _own_gain(self, conditions: Sequence[ConditionScores], low: float, high: float) -> Estimate | None:
+        """Gain of the candidate by the perturbation that the reference has not, with a confidence for each bound.
+
+        The smaller of its gain, and of what that exceeds the gain of the reference by. Below a limit is either, so that
+        each upper bound has half of the error; above it are both, and the lower bounds need no correction.
+        """
+        half = (1 + high) / 2
+        lower = self.gained_at(conditions, low), self.added_at(conditions, low)
+        upper = self.gained_at(conditions, half), self.added_at(conditions, half)
+        if lower[0] is None or lower[1] is None or upper[0] is None or upper[1] is None:
+            return None
+        value = min(lower[0].value, -lower[1].value)
+        return between(value, min(lower[0].low, -lower[1].high), min(upper[0].high, -upper[1].low))
 
     def _own_loss(self, each: ConditionScores, side: int) -> float | None:
         if self.clean is None or each.scores is None:
