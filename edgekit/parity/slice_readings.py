@@ -66,13 +66,19 @@ def slice_words(name: str, bound: Bound, parity: SliceParity | None, unit: str) 
         return f" in '{gap.by}', {rates}, on {gap.samples:,} samples in {gap.groups} groups ({between})"
     judged = [each for each in _family(name, parity) if each.judged]
     few, small = len(judged) - len(_settled(judged, bound)), len(_family(name, parity)) - len(judged)
-    left = f"; {few} of fewer than {_needed_words(judged, bound)} can only fail" if few else ""
+    left = f"; {_can_only_fail(few, judged, bound)}" if few else ""
     alone = ", or of one group," if any(each.clusters is not None for each in judged) else ""
     left += f"; {small} of fewer than {FEW}{alone} are not judged" if small else ""
     record = _shown(judged, bound)
     others = "" if record.others is None else f"; all others {show(round(record.others, 4))}"
     which = f"{record.words}, {size_words(record)}{others}"
     return f" ({which}; {between}, over {len(judged)} slices{left})"
+
+
+def _can_only_fail(few: int, judged: Sequence[SliceRecord], bound: Bound) -> str:
+    if bound.max is not None and bound.max > 0:
+        return f"{few} of fewer than {_needed_words(judged, bound)} can only fail"
+    return "no slice can pass a limit of 0, however large"
 
 
 def decisive(name: str, bound: Bound, parity: SliceParity | None, unit: str) -> str:

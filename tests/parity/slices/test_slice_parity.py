@@ -10,7 +10,7 @@ import pytest
 from edgekit.datasets.metadata import Metadata
 from edgekit.ir.measurement import Array
 from edgekit.parity.paired_answers import PairedAnswers
-from edgekit.parity.slice_readings import slice_reading
+from edgekit.parity.slice_readings import slice_reading, slice_words
 from edgekit.parity.slices.record import SliceParity
 from edgekit.parity.slices.slice import Slice
 from edgekit.parity.slices.slice_parity import slice_parity
@@ -60,6 +60,19 @@ def test_the_loss_of_a_slice_is_beside_that_of_all_others_with_counts() -> None:
     assert slice_parity(paired(right, wrong), [one(members)]).sentence == (
         "Worst slice: light = dim (100 samples): loses 20 points, all others 1 point."
     )
+
+
+def test_a_limit_of_nothing_can_only_be_missed_and_is_told_without_a_number() -> None:
+    right, members = np.ones(400), np.arange(400) < 100
+    wrong = right.copy()
+    wrong[:20] = 0
+    for groups in (None, np.arange(400) // 4):
+        parity = slice_parity(replace(paired(right, wrong), groups=groups), [one(members)])
+        reading = slice_reading("worst_slice_drop", Bound(max=0.0), parity, SHARE)
+        assert isinstance(reading, Estimate)
+        assert reading.low > 0
+        words = slice_words("worst_slice_drop", Bound(max=0.0), parity, SHARE)
+        assert "no slice can pass a limit of 0, however large" in words
 
 
 def test_a_loss_everywhere_is_no_slice_s_loss() -> None:
