@@ -156,8 +156,8 @@ def probe(
             samples = samples if count == len(samples) else samples_for(on_device.signature, choose(on_device, count))
         precision = MetricPrecision(samples, task) if task else None
         looking = replace(shards, looks=precision.looks) if precision else shards
-        asked = precision.samples if precision else samples
-        measured = Installed(on_device.installation, looking).measure(asked, plan)
+        questions = precision.samples if precision else samples
+        measured = Installed(on_device.installation, looking).measure(questions, plan)
         stop, score = None, None
         if precision:
             measured, samples, stop, score = precision.of_answered(measured)

@@ -13,7 +13,8 @@ from edgekit.parity.slices.properties import properties
 from edgekit.parity.slices.slice import Property, by_class, by_tails, by_value
 from edgekit.samples import Samples
 from edgekit.specs.audio import Audio
-from edgekit.specs.inputs import Input, Preprocess
+from edgekit.specs.inputs import Input
+from edgekit.specs.preprocess import Preprocess
 from edgekit.specs.project import LENGTHS
 
 
