@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from edgekit.parity.gate_texts import loss_value, points
+from edgekit.parity.missing_value import MissingValue
 from edgekit.parity.slices.clustered_loss import fewest_clusters
 from edgekit.parity.slices.drop_interval import fewest_samples
 from edgekit.parity.slices.fairness import increase_bounds
 from edgekit.parity.slices.record import CONFIDENCE, GroupGap, SliceParity, SliceRecord
 from edgekit.parity.slices.slice_parity import described, drop_bounds, simultaneous, size_words
 from edgekit.parity.statistics.estimate import Estimate
-from edgekit.parity.unmeasured import Unmeasured
 from edgekit.specs.profile import Bound
 from edgekit.stratification import FEW
 from edgekit.tasks.metric import SHARE
@@ -19,7 +19,7 @@ from edgekit.tasks.metric import SHARE
 GATES = ("worst_slice_drop", "worst_class_drop", "fairness_gap")
 
 
-def slice_reading(name: str, bound: Bound, parity: SliceParity | None, unit: str) -> Estimate | Unmeasured:
+def slice_reading(name: str, bound: Bound, parity: SliceParity | None, unit: str) -> Estimate | MissingValue:
     """Value of a gate of `GATES`, or the reason why there is none. unit: that of the task's metric.
 
     Slices: `low` is the greatest lower bound of all judged slices, which hold together at the bound's confidence;
@@ -27,16 +27,16 @@ def slice_reading(name: str, bound: Bound, parity: SliceParity | None, unit: str
     pass, and each alone is as sure as stated: no correction is due there (intersection-union test, Berger 1982).
     """
     if parity is None:
-        return Unmeasured("the samples are not at hand; a build or a run has them")
+        return MissingValue("the samples are not at hand; a build or a run has them")
     if name == "fairness_gap":
         return _gap(bound, parity, unit)
     records = _family(name, parity)
     if not any(each.drop is not None for each in records):
-        return Unmeasured(_none(name, records))
+        return MissingValue(_none(name, records))
     judged = [each for each in records if each.judged]
     if not judged:
         groups = ", of two groups" if any(each.clusters is not None for each in records) else ""
-        return Unmeasured(f"no slice has {FEW} samples{groups}; measure more: --samples", "undecided")
+        return MissingValue(f"no slice has {FEW} samples{groups}; measure more: --samples", "undecided")
     shown, lows = _lows(judged, bound)
     settled = _settled(judged, bound)
     if bound.max is not None and lows > bound.max:
@@ -44,7 +44,7 @@ def slice_reading(name: str, bound: Bound, parity: SliceParity | None, unit: str
     if not settled:
         can = bound.max is not None and bound.max > 0
         needed = f" has the {_needed_words(judged, bound)} that the limit takes" if can else ""
-        return Unmeasured(
+        return MissingValue(
             f"no slice{needed or ' can pass a limit of 0'}; measure more (--samples), or widen the limit", "undecided"
         )
     high = max(drop_bounds(each, _confidence(bound))[1] for each in settled)
@@ -55,7 +55,7 @@ def slice_reading(name: str, bound: Bound, parity: SliceParity | None, unit: str
 def slice_words(name: str, bound: Bound, parity: SliceParity | None, unit: str) -> str:
     """Words after the value of a gate of `GATES`: the slice, its samples, and how sure the value is."""
     reading = slice_reading(name, bound, parity, unit)
-    if parity is None or isinstance(reading, Unmeasured):
+    if parity is None or isinstance(reading, MissingValue):
         return ""
     show = (lambda value: loss_value(value, unit)) if name != "fairness_gap" else points
     sure = f"{100 * _confidence(bound):g} % sure"
@@ -84,7 +84,7 @@ def _can_only_fail(few: int, judged: Sequence[SliceRecord], bound: Bound) -> str
 def decisive(name: str, bound: Bound, parity: SliceParity | None, unit: str) -> str:
     """Clause of the report's sentence on a gate of `GATES` that decides; empty where it has no value."""
     reading = slice_reading(name, bound, parity, unit)
-    if parity is None or isinstance(reading, Unmeasured):
+    if parity is None or isinstance(reading, MissingValue):
         return ""
     if name == "fairness_gap":
         gap = _worst_gap(parity.gaps, bound)
@@ -140,12 +140,12 @@ def _needed_words(judged: Sequence[SliceRecord], bound: Bound) -> str:
     return f"{_needed(judged[0], bound):,} {'samples' if judged[0].clusters is None else 'groups'}"
 
 
-def _gap(bound: Bound, parity: SliceParity, unit: str) -> Estimate | Unmeasured:
+def _gap(bound: Bound, parity: SliceParity, unit: str) -> Estimate | MissingValue:
     if unit != SHARE:
-        return Unmeasured("error rates need a metric in percent")
+        return MissingValue("error rates need a metric in percent")
     if not parity.gaps:
         reason = f"no column that [data] evaluation slices by has two groups of {FEW} labelled samples"
-        return Unmeasured(f"{reason} (docs/slices.md)")
+        return MissingValue(f"{reason} (docs/slices.md)")
     gap = _worst_gap(parity.gaps, bound)
     highs = [increase_bounds(each, _confidence(bound))[1] for each in parity.gaps]
     low = _gap_low(gap, parity.gaps, bound)

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from edgekit.specs.input_keys import InputKeys
 from edgekit.specs.lengths import FreeSize, LengthSyntax, checked_buckets, free_lengths
 
-if TYPE_CHECKING:
-    from edgekit.specs.inputs import Input
 
-
-def check_pixels(spec: Input) -> None:
+def check_pixels(spec: InputKeys) -> None:
     """Check pixels: dtype, shape, batch axis, and as many values as channels."""
     if spec.preprocess is None:
         return
@@ -37,7 +34,7 @@ def check_pixels(spec: Input) -> None:
     spec.preprocess.check_size(*spec.shape[1:])
 
 
-def check_log_mel(spec: Input) -> None:
+def check_log_mel(spec: InputKeys) -> None:
     """Check a spectrogram that the artifact makes."""
     if spec.log_mel is None:
         return
@@ -48,7 +45,7 @@ def check_log_mel(spec: Input) -> None:
     spec.log_mel.check_shape(spec.shape)
 
 
-def check_audio(spec: Input) -> None:
+def check_audio(spec: InputKeys) -> None:
     """Check recordings: their shape and their rate."""
     if spec.audio is None:
         return
@@ -67,13 +64,13 @@ def check_audio(spec: Input) -> None:
         raise ValueError("recordings of any length need no 'fit': leave it out of 'audio'")
 
 
-def check_token_ids(spec: Input) -> None:
+def check_token_ids(spec: InputKeys) -> None:
     """Check the dtype of token ids."""
     if spec.tokenizer and spec.dtype not in ("int32", "int64"):
         raise ValueError("'tokenizer' goes with token ids: dtype = 'int64' or 'int32'")
 
 
-def check_lengths(spec: Input) -> None:
+def check_lengths(spec: InputKeys) -> None:
     """Check free lengths: their buckets, mask, padding and vocabulary."""
     lengths = free_lengths({"": spec.shape})
     for name, buckets in spec.buckets.items():
@@ -89,7 +86,7 @@ def check_lengths(spec: Input) -> None:
         raise LengthSyntax(f"a vocabulary is of integers, the input is {spec.dtype}", hint='dtype = "int64"')
 
 
-def check_prefill(spec: Input) -> None:
+def check_prefill(spec: InputKeys) -> None:
     """Check the chunks that a decoder reads at once."""
     if not spec.prefill:
         return
@@ -101,7 +98,7 @@ def check_prefill(spec: Input) -> None:
         raise ValueError("the numbers of 'prefill' ascend: prefill = [16, 64]")
 
 
-def check_signal(spec: Input) -> None:
+def check_signal(spec: InputKeys) -> None:
     """Check a statement of the signal beside the other keys."""
     if spec.signal is None:
         return
@@ -115,13 +112,13 @@ def check_signal(spec: Input) -> None:
         raise ValueError(f"the axis 'time' {spec.signal.time} is beyond a shape of {len(spec.shape)} axes")
 
 
-def check_batch_axis(spec: Input) -> None:
+def check_batch_axis(spec: InputKeys) -> None:
     """Check the place of the batch axis."""
     if spec.batch_axis != "none" and spec.batch_axis > len(spec.shape):
         raise ValueError(f"'batch_axis' {spec.batch_axis} is beyond a shape of {len(spec.shape)} axes")
 
 
-CHECKS: tuple[Callable[[Input], None], ...] = (
+CHECKS: tuple[Callable[[InputKeys], None], ...] = (
     check_pixels,
     check_log_mel,
     check_audio,

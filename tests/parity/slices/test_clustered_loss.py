@@ -9,6 +9,7 @@ import pytest
 from scipy import stats
 
 from edgekit.ir.measurement import Array
+from edgekit.parity.missing_value import MissingValue
 from edgekit.parity.slice_readings import slice_reading, slice_words
 from edgekit.parity.slices.clustered_loss import difference_error, fewest_clusters, mean_error
 from edgekit.parity.slices.drop_interval import graded_bounds
@@ -16,7 +17,6 @@ from edgekit.parity.slices.slice import Slice
 from edgekit.parity.slices.slice_parity import slice_parity
 from edgekit.parity.statistics.estimate import Estimate
 from edgekit.parity.statistics.student import student_share
-from edgekit.parity.unmeasured import Unmeasured
 from edgekit.specs.profile import Bound
 from edgekit.tasks.metric import SHARE
 from tests.parity.slices.test_slice_parity import paired
@@ -80,7 +80,7 @@ def test_one_video_is_not_judged_and_few_can_only_fail() -> None:
     reading = slice_reading(
         "worst_slice_drop", Bound(max=0.05), slice_parity(grouped, [of_camera("a", video < 9)]), SHARE
     )
-    assert isinstance(reading, Unmeasured)
+    assert isinstance(reading, MissingValue)
     assert "no slice has the 48 groups that the limit takes" in reading.reason
     assert fewest_clusters(0.05, 0.95) == 48
 
