@@ -42,11 +42,16 @@ def spread(total: int, count: int) -> list[int]:
     """Select `count` of `total` indices, ascending: one at random from each of `count` equal stretches (fixed seed).
 
     Stratified over the order of the set: a set sorted by class keeps its proportions, and one whose classes take turns
-    does not fall into step with the choice.
+    does not fall into step with the choice. No index comes twice; `count` is at most `total`.
     """
     edges = np.linspace(0, total, count + 1)
     draws = np.random.default_rng(0).random(count)
-    return [int(low + (high - low) * draw) for low, high, draw in zip(edges, edges[1:], draws, strict=False)]
+    chosen: list[int] = []
+    for low, high, draw in zip(edges, edges[1:], draws, strict=False):
+        index = int(low + (high - low) * draw)
+        # A stretch may begin in the middle of an index, which the stretch before it has drawn, too.
+        chosen.append(max(index, chosen[-1] + 1) if chosen else index)
+    return chosen
 
 
 def random_order(total: int, classes: Array | None = None, groups: Array | None = None) -> Array:

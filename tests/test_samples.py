@@ -15,7 +15,7 @@ from edgekit.datasets import pictures
 from edgekit.datasets.pictures import Picture, read_picture
 from edgekit.samples import READ_THROUGH, Sampling, load_samples
 from edgekit.specs.project import Project
-from edgekit.stratification import stratified
+from edgekit.stratification import spread, stratified
 
 LOADER = """
 import numpy as np
@@ -70,6 +70,15 @@ def test_a_stratified_sample_has_of_every_class_its_share(classes: Any, share: f
         exact = count * (classes == label).mean()
         assert abs((classes[chosen] == label).sum() - exact) < 1
     assert chosen == stratified(classes, count)
+
+
+def test_no_sample_is_chosen_twice_from_any_set() -> None:
+    for total in range(1, 80):
+        for count in range(total + 1):
+            chosen = spread(total, count)
+            assert len(chosen) == count
+            assert chosen == sorted(set(chosen)), (total, count)
+            assert all(0 <= i < total for i in chosen)
 
 
 @pytest.mark.parametrize("loader", ["plain", "listed"])

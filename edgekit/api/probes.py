@@ -25,6 +25,7 @@ from edgekit.specs.profile import PlanName, Probe
 from edgekit.specs.project import Project
 from edgekit.specs.robustness import RobustnessSpec
 from edgekit.specs.spec import parse
+from edgekit.tasks.registry import task_of
 
 TRACE_SAMPLES = 256
 """Samples for a trace of the operators and for throughput, whose answers nobody scores."""
@@ -85,6 +86,7 @@ def probe_model(
     watch: Watch = unwatched,
     accelerator: AcceleratorChoice = AUTO,
     perturbed: tuple[Project, RobustnessSpec] | None = None,
+    stop_early: Project | None = None,
 ) -> Probed:
     """Measure answers and latency as `probe` does, by a whole plan; the sampling of the samples is returned beside it.
 
@@ -98,6 +100,7 @@ def probe_model(
         watch: called as `probe` with a few words for each shard, if there is a cache.
         accelerator: what runs the model, with options for it.
         perturbed: project whose evaluation samples are perturbed, and which perturbations; needs a cache.
+        stop_early: project of the samples, whose metric says when no more need be asked; by default all are.
 
     Raises:
         EdgekitError: of the device, the file or the samples.
@@ -105,7 +108,17 @@ def probe_model(
     shards = shards_in(cache, lambda words: watch("probe", words)) if cache else AT_ONCE
     also = PerturbedSamples(*perturbed, StageRunner(cache, watch)) if perturbed and cache else None
     return pipeline_probe.probe(
-        device, _chooser(samples), plan, model, runtime, shards, limit_s, shapes, accelerator, also
+        device,
+        _chooser(samples),
+        plan,
+        model,
+        runtime,
+        shards,
+        limit_s,
+        shapes,
+        accelerator,
+        also,
+        task_of(stop_early) if stop_early else None,
     )
 
 

@@ -10,6 +10,7 @@ from edgekit.parity.compare import summarize
 from edgekit.parity.gate_texts import decimal, megabytes, milliseconds, percent
 from edgekit.parity.robustness.own_losses import OwnLosses
 from edgekit.pipeline.probe import Probed
+from edgekit.tasks.metric_titles import metric_title
 
 PERCENTILES = ("p50", "p90", "p95", "p99", "p999")
 Row = tuple[str, str]
@@ -41,6 +42,8 @@ def as_json(probed: Probed) -> dict[str, Any]:
         "instructions": measured.instructions,
         "host_stand_in": where.host_stand_in,
         "accelerator": measured.accelerator and accelerator_json(measured.accelerator, probed.against_cpu),
+        "score": probed.score and asdict(probed.score),
+        "early_stop": probed.early_stop and probed.early_stop.model_dump(mode="json"),
         "robustness": probed.robustness and probed.robustness.model_dump(mode="json"),
     }
 
@@ -83,6 +86,10 @@ def as_rows(probed: Probed) -> list[Row]:
         rows.append(("energy", f"{millijoules} ({energy.method})"))
     if measured.accelerator:
         rows += accelerator_rows(measured.accelerator, probed.against_cpu)
+    if probed.score:
+        score = probed.score
+        shown = [percent(round(value, 4)) for value in (score.value, score.low, score.high)]
+        rows.append((metric_title(score.metric), f"{shown[0]} (between {shown[1]} and {shown[2]}, at 95 %)"))
     rows += [
         ("answers", _answers(probed)),
         ("runtime", f"{where.runtime}, {where.threads} thread{'' if where.threads == 1 else 's'}"),
@@ -102,7 +109,9 @@ def loss_rows(losses: OwnLosses) -> list[tuple[str, str, str]]:
 
 def _answers(probed: Probed) -> str:
     """Number of samples that were answered, and the total where not all were."""
-    sampling = probed.sampling
+    sampling, stop = probed.sampling, probed.early_stop
+    if stop:
+        return f"{stop.asked:,} of {stop.of:,} samples, in random order: {stop.reason}"
     if sampling is None or sampling.taken == sampling.total:
         return f"{len(probed.measurement):,} samples"
     how = "stratified by class" if sampling.stratified else "spread over the set"

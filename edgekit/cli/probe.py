@@ -42,6 +42,9 @@ def probe_command(
     example: options.Example = None,
     samples: options.Samples = None,
     robustness: options.Robustness = None,
+    stop_early: Annotated[
+        bool, typer.Option("--stop-early", help="Ask no more samples than tell the metric to within 2 points.")
+    ] = False,
     inputs: Annotated[
         Path | None, typer.Option("--inputs", metavar="FILE.npz", help="An array an input, in place of a project's.")
     ] = None,
@@ -86,6 +89,7 @@ def probe_command(
         example=example,
         samples=samples,
         robustness=robustness,
+        stop_early=stop_early,
         inputs=inputs,
         shape=tuple(shape or ()),
         runtime=runtime,
@@ -134,6 +138,7 @@ def _latency(request: ProbeRequest) -> Probed:
             watch=watch,
             accelerator=request.accelerator,
             perturbed=request.perturbed,
+            stop_early=request.scored,
         )
 
 

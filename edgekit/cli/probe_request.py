@@ -33,6 +33,7 @@ class ProbeRequest:
     example: str | None = None
     samples: int | None = None
     robustness: RobustnessMeasure | None = None
+    stop_early: bool = False
     inputs: Path | None = None
     shape: tuple[str, ...] = ()
     runtime: str | None = None
@@ -120,6 +121,11 @@ class ProbeRequest:
         if self.robustness is None:
             return None
         return load_project(self.project, example=self.example), RobustnessSpec(measure=self.robustness)
+
+    @property
+    def scored(self) -> Project | None:
+        """Project whose metric ends the measurement early; None without --stop-early."""
+        return load_project(self.project, example=self.example) if self.stop_early else None
 
     @property
     def _cores(self) -> tuple[int, ...] | None:
@@ -246,6 +252,16 @@ CONFLICTS: tuple[Conflict, ...] = (
         lambda request: request.inputs and request.robustness,
         "--robustness perturbs a project's samples, whose inputs it states: none of --inputs",
         "leave out --inputs, or --robustness",
+    ),
+    (
+        lambda request: request.stop_early and request.inputs,
+        "--stop-early needs the labels of a project's samples: --inputs has none",
+        "leave out --inputs, or --stop-early",
+    ),
+    (
+        lambda request: request.stop_early and (request.operators or request.throughput or request.generate),
+        "--stop-early goes with none of --operators, --throughput and --generate, which score no answers",
+        "leave out --stop-early",
     ),
     (
         lambda request: request.shape and (request.model is None or request.model.suffix == BUNDLE),

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import csv
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,26 +19,41 @@ from edgekit.ir.measurement import Array
 from edgekit.specs.factory import RAISED, in_a_line, place, resolve
 from edgekit.specs.project import DataSet
 from edgekit.untrusted.npy import DAMAGED, read_npz
+from edgekit.untrusted.sanitize import line
 
 TABLE = "metadata.csv"
 FILE_NAME = "file_name"
 """Column of `metadata.csv` with the path of a sample's file, in the folder of the data set."""
 
 
-def stated_columns(declared: DataSet, names: Sequence[str], root: Path, source: Any, where: str) -> dict[str, Array]:
+NAMED = 3
+"""Names of files that a remark lists."""
+
+
+@dataclass(frozen=True)
+class StatedColumns:
+    """Columns of a data set by which it is sliced, float64 [N] or str [N] by name, and remarks on what was ignored."""
+
+    columns: Mapping[str, Array]
+    remarks: tuple[str, ...] = ()
+
+
+def stated_columns(declared: DataSet, names: Sequence[str], root: Path, source: Any, where: str) -> StatedColumns:
     """Columns `names` of the whole data set, in the order of its samples.
 
     From arrays of a `.npz`, columns of Parquet, `metadata.csv` of a folder, or the attribute `metadata` of a loader's
     data set, a mapping. root: folder of the project. Raises DataError if a column is missing or has not one value a
     sample, MissingExtra.
     """
+    remarks: tuple[str, ...] = ()
     if declared.loader:
         columns, origin = _of_loader(source, where), f"'{declared.loader}'"
     else:
         path = (root / str(declared.path)).resolve()
         if path.is_dir():
-            file = _table_of(path, where)
-            columns, origin = _of_table(file, _relative_files(source, path), where), f"'{file.name}'"
+            file, files = _table_of(path, where), _relative_files(source, path)
+            lines = _lines(file, files, where)
+            columns, origin, remarks = _by_file(lines, files), f"'{file.name}'", _ignored(file, lines, files, where)
         else:
             columns, origin = _of_file(path, names, where), f"'{path.name}'"
     lacking = [name for name in names if name not in columns]
@@ -47,7 +63,9 @@ def stated_columns(declared: DataSet, names: Sequence[str], root: Path, source: 
             f"the {where}: {origin} has no column '{lacking[0]}', by which [data] evaluation slices",
             hint=suggest(lacking[0], known, f"it has: {', '.join(known) or 'none'}"),
         )
-    return {name: typed_column(name, columns[name], len(source), f"the {where}") for name in names}
+    return StatedColumns(
+        {name: typed_column(name, columns[name], len(source), f"the {where}") for name in names}, remarks
+    )
 
 
 def computed_columns(
@@ -119,8 +137,8 @@ def _relative_files(source: ClassFolders | UnlabelledFiles, root: Path) -> list[
     return [path.relative_to(root).as_posix() for path in paths]
 
 
-def _of_table(file: Path, files: Sequence[str], where: str) -> dict[str, list[Any]]:
-    """Columns of `metadata.csv` in the order of `files`; None where a file has no line, or the line no value."""
+def _lines(file: Path, files: Sequence[str], where: str) -> dict[str, dict[str, str | None]]:
+    """Lines of `metadata.csv`, values by column, by the file that they name. Raises DataError if no line is of one."""
     try:
         with file.open(encoding="utf-8-sig", newline="") as opened:
             reader = csv.DictReader(opened)
@@ -143,8 +161,27 @@ def _of_table(file: Path, files: Sequence[str], where: str) -> dict[str, list[An
             f"the {where}: no line of '{file.name}' is of one of its {len(files):,} files",
             hint=f"'{FILE_NAME}' is the path in the folder, such as '{files[0]}'",
         )
-    columns = [name for name in header if name and name != FILE_NAME]
+    return lines
+
+
+def _by_file(lines: Mapping[str, Mapping[str, str | None]], files: Sequence[str]) -> dict[str, list[Any]]:
+    """Columns in the order of `files`; None where a file has no line, or the line no value."""
+    columns = [name for name in next(iter(lines.values())) if name and name != FILE_NAME]
     return {name: _numbers([lines.get(path, {}).get(name) for path in files]) for name in columns}
+
+
+def _ignored(file: Path, lines: Iterable[str], files: Sequence[str], where: str) -> tuple[str, ...]:
+    """Sentence on the lines that are of no file of the set; none where each is of one."""
+    known, named = set(files), list(lines)
+    strange = [line(name or "", 60) for name in named if name not in known]
+    if not strange:
+        return ()
+    some = ", ".join(f"'{name}'" for name in strange[:NAMED]) + (", …" if len(strange) > NAMED else "")
+    verb = "is" if len(strange) == 1 else "are"
+    return (
+        f"{len(strange):,} of {len(named):,} lines of '{file.name}' {verb} of no file of the {where}, "
+        f"and ignored: {some}.",
+    )
 
 
 def _numbers(texts: Sequence[str | None]) -> list[Any]:

@@ -1,7 +1,7 @@
 """Signature of a folder as OpenSSF Model Signing 1.0 has it, over every file in it, by a key on the curve P-256.
 
-The format is that of `attestation.model_signing` (https://github.com/ossf/model-signing-spec). Whoever has the public
-key can verify it without a network: `model_signing verify key FOLDER --signature FOLDER/model.sig --public_key KEY.pub`.
+The format is that of `attestation.model_signing` (https://github.com/ossf/model-signing-spec). Who has the public key
+verifies it without a network: `model_signing verify key DIR --signature DIR/model.sig --public_key KEY.pub`.
 """
 
 from __future__ import annotations

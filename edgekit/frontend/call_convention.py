@@ -13,7 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils import _pytree as pytree
 
-from edgekit.specs.inputs import BatchAxis, Input
+from edgekit.specs.input_keys import BatchAxis
+from edgekit.specs.inputs import Input
 
 POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 

@@ -10,7 +10,8 @@ from torch.utils import _pytree as pytree
 
 from edgekit.frontend.call_convention import CallConvention, batch_first
 from edgekit.frontend.log_mel import LogMelStage
-from edgekit.specs.inputs import Input, Preprocess
+from edgekit.specs.inputs import Input
+from edgekit.specs.preprocess import Preprocess
 
 
 class Pixels(nn.Module):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from edgekit.parity.missing_value import MissingValue
 from edgekit.parity.statistics.estimate import Estimate, exact
-from edgekit.parity.unmeasured import Unmeasured
 
 CPU = "cpu"
 GATES = ("accelerated_share", "accelerator_not_slower", "accelerator_agreement")
@@ -33,20 +33,22 @@ class AcceleratorTrial:
         return self.kind != CPU
 
 
-def accelerator_reading(name: str, trial: AcceleratorTrial | None, emulated: bool) -> Estimate | Unmeasured:
+def accelerator_reading(name: str, trial: AcceleratorTrial | None, emulated: bool) -> Estimate | MissingValue:
     """Value of a gate of `GATES`, or the reason why there is none."""
     if trial is None:
-        return Unmeasured("no accelerator was tried: the target states none for this backend, or no device was probed")
+        return MissingValue(
+            "no accelerator was tried: the target states none for this backend, or no device was probed"
+        )
     if not trial.accelerated:
-        return Unmeasured(f"it runs on the CPU: {trial.why}")
+        return MissingValue(f"it runs on the CPU: {trial.why}")
     if name == "accelerated_share":
         return _known(trial.share, f"{trial.kind} does not say which operators it runs")
     if name == "accelerator_agreement":
         return _known(trial.agreement, "the CPU's answers to these samples are not known")
     if trial.software or emulated:
-        return Unmeasured("no GPU or NPU of the device ran it, but a program that stands in, whose time says nothing")
+        return MissingValue("no GPU or NPU of the device ran it, but a program that stands in, whose time says nothing")
     return _known(trial.time_ratio, "one of the two was not timed")
 
 
-def _known(value: float | None, reason: str) -> Estimate | Unmeasured:
-    return Unmeasured(reason) if value is None else exact(value)
+def _known(value: float | None, reason: str) -> Estimate | MissingValue:
+    return MissingValue(reason) if value is None else exact(value)

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from edgekit.parity.adversarial import AdversarialSensitivity
+from edgekit.parity.missing_value import MissingValue
 from edgekit.parity.statistics.estimate import Estimate, exact
-from edgekit.parity.unmeasured import Unmeasured
 
 NOT_ATTACKED = "no sample was changed: that takes the project's network, which a comparison of measurements has not"
 
 
-def adversarial_reading(sensitivity: AdversarialSensitivity | None, confidence: float | None) -> Estimate | Unmeasured:
+def adversarial_reading(
+    sensitivity: AdversarialSensitivity | None, confidence: float | None
+) -> Estimate | MissingValue:
     """Largest loss that compression adds under an attack, or the reason why there is none.
 
     Bounds hold for all attacks together (Bonferroni): each is taken at so much more confidence.
     """
     if sensitivity is None:
-        return Unmeasured(NOT_ATTACKED)
+        return MissingValue(NOT_ATTACKED)
     worst = sensitivity.worst
     if worst is None:
-        return Unmeasured(sensitivity.reason or NOT_ATTACKED)
+        return MissingValue(sensitivity.reason or NOT_ATTACKED)
     if confidence is None:
         return exact(worst.added)
     each = 1 - (1 - confidence) / len(sensitivity.attacks)

@@ -13,13 +13,13 @@ from edgekit.parity.drift import Drift
 from edgekit.parity.early_stop import EarlyStop
 from edgekit.parity.endpoint_record import EndpointRecord
 from edgekit.parity.flips import Flip
+from edgekit.parity.missing_value import MissingValue
 from edgekit.parity.outside.paired_outside import PairedOutside
 from edgekit.parity.paired_answers import PairedAnswers
 from edgekit.parity.poisoning.record import PoisoningScreen
 from edgekit.parity.robustness.robustness import Robustness
 from edgekit.parity.slices.record import SliceParity
 from edgekit.parity.token_parity import TokenParity
-from edgekit.parity.unmeasured import Unmeasured
 from edgekit.tasks.metric import SHARE
 from edgekit.tasks.secondary import SecondaryFigure
 
@@ -66,9 +66,9 @@ class Comparison(PairedAnswers):
     """Sensitivity to changes against the answer; None where no gate asks for it."""
     poisoning: PoisoningScreen | None = None
     """Screen of the calibration data and of the network for planted samples; None where no gate asks for it."""
-    calibration: PairedCalibration | Unmeasured | None = None
+    calibration: PairedCalibration | MissingValue | None = None
     """Calibration of the probabilities of both, or the reason why it was not measured."""
-    outside: PairedOutside | Unmeasured | None = None
+    outside: PairedOutside | MissingValue | None = None
     """Detection of samples from outside; None where the project states none."""
     governance: DataGovernance | None = None
     """Data sets, and what was noticed about them; None where they are not known."""

@@ -8,23 +8,23 @@ from edgekit.parity.chance import fewest_answers
 from edgekit.parity.data.gate_readings import GOVERNED, governance_reading
 from edgekit.parity.device_readings import against_float, instructions_ratio, on_device
 from edgekit.parity.gate_inputs import GateInputs
+from edgekit.parity.missing_value import MissingValue
 from edgekit.parity.more_samples import more_samples
 from edgekit.parity.robustness.readings import FAMILY_OF_GATE, robustness_reading
 from edgekit.parity.sampled_readings import SAMPLED, sampled_reading
 from edgekit.parity.statistics.estimate import Estimate, exact
-from edgekit.parity.unmeasured import Unmeasured
 from edgekit.specs.profile import Bound
 from edgekit.stratification import FEW
 
 NO_LABELS = "the samples have no labels; the other gates compare the model with the reference alone"
 
 
-def read(name: str, bound: Bound, facts: GateInputs) -> Estimate | Unmeasured:
+def read(name: str, bound: Bound, facts: GateInputs) -> Estimate | MissingValue:
     """Read the quantity that the gate `name` bounds, with its interval where the bound has a confidence."""
     comparison, confidence = facts.comparison, bound.confidence
     if name in SAMPLED:
         looked = comparison.early_stop.confidence(confidence) if comparison.early_stop else confidence
-        return sampled_reading(name, comparison, looked) or Unmeasured(NO_LABELS)
+        return sampled_reading(name, comparison, looked) or MissingValue(NO_LABELS)
     if name in accelerator_readings.GATES:
         return accelerator_readings.accelerator_reading(name, facts.accelerator, facts.device == "emulated")
     if name in probability_readings.GATES:
@@ -52,7 +52,7 @@ def read(name: str, bound: Bound, facts: GateInputs) -> Estimate | Unmeasured:
             return _of_artifact(name, facts)
 
 
-def _of_artifact(name: str, facts: GateInputs) -> Estimate | Unmeasured:
+def _of_artifact(name: str, facts: GateInputs) -> Estimate | MissingValue:
     match name:
         case "size_ratio" | "smaller":  # `smaller` is deprecated
             return exact(_compressed(facts))
@@ -61,9 +61,9 @@ def _of_artifact(name: str, facts: GateInputs) -> Estimate | Unmeasured:
         case "fallback_share" | "fallback_bytes_share" if all_fell_back(facts):
             return exact(1.0)
         case "fallback_bytes_share" if facts.fallback_bytes_share is None:
-            return Unmeasured("the backend does not say how many bytes operators move")
+            return MissingValue("the backend does not say how many bytes operators move")
         case "fragments" if facts.fragments is None:
-            return Unmeasured("this runtime has no delegates between which a graph is split")
+            return MissingValue("this runtime has no delegates between which a graph is split")
         case _:
             return exact(getattr(facts, name))
 
@@ -78,23 +78,23 @@ def _compressed(facts: GateInputs) -> float:
     return min(facts.size_ratio, facts.weights_ratio)
 
 
-def _in_integers(facts: GateInputs) -> Estimate | Unmeasured:
+def _in_integers(facts: GateInputs) -> Estimate | MissingValue:
     """Share of the arithmetic for which the runtime has integer kernels that these run."""
     possible = 1 - facts.float_only_macs_share
     if possible <= 0:
         reason = "the runtime has products of two activations in float only, and the model multiplies nothing else"
-        return Unmeasured(reason, value=facts.integer_macs_share)
+        return MissingValue(reason, value=facts.integer_macs_share)
     return exact(min(1.0, facts.integer_macs_share / possible))
 
 
-def _distinct(facts: GateInputs) -> Estimate | Unmeasured:
+def _distinct(facts: GateInputs) -> Estimate | MissingValue:
     comparison = facts.comparison
     fewest = fewest_answers(comparison)
     if comparison.always_right:
-        return Unmeasured("one answer is right for all of these samples", value=fewest)
+        return MissingValue("one answer is right for all of these samples", value=fewest)
     if fewest == 1 and comparison.samples < FEW:
         few = f"{comparison.samples} samples are too few"
-        return Unmeasured(f"{few}; {more_samples(FEW, comparison.samples, facts.available)}", "undecided", fewest)
+        return MissingValue(f"{few}; {more_samples(FEW, comparison.samples, facts.available)}", "undecided", fewest)
     return exact(fewest)
 
 

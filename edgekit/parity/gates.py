@@ -16,11 +16,11 @@ from edgekit.parity.data.gate_readings import default_gates
 from edgekit.parity.gate_inputs import GateInputs
 from edgekit.parity.gate_readings import NO_LABELS, read
 from edgekit.parity.gate_texts import QUANTITIES, quantity_of
+from edgekit.parity.missing_value import MissingValue
 from edgekit.parity.robustness.readings import WorstEstimate
 from edgekit.parity.sample_plan import advice
 from edgekit.parity.statistics.equivalence import Decision, decide
 from edgekit.parity.statistics.estimate import Estimate
-from edgekit.parity.unmeasured import Unmeasured
 from edgekit.specs.profile import Bound, Gates
 
 Outcome = Literal["passed", "failed", "undecided", "not measurable"]
@@ -91,7 +91,7 @@ def _unlimited(comparison: Comparison) -> GateResult:
 def _judge(name: str, bound: Bound, facts: GateInputs) -> GateResult:
     quantity, reading = quantity_of(name, facts.comparison.metric.unit), read(name, bound, facts)
     limit = f"it should be {quantity.limit(bound.min, bound.max)}"
-    if isinstance(reading, Unmeasured):
+    if isinstance(reading, MissingValue):
         shown = "unknown" if reading.value is None else quantity.show(reading.value)
         here = " here" if reading.outcome == "not measurable" else ""
         meaning = f"{quantity.title}: {shown}; {limit}. It is {reading.outcome}{here}: {reading.reason}."

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from edgekit.parity.missing_value import MissingValue
 from edgekit.parity.poisoning.record import PoisoningScreen
 from edgekit.parity.statistics.estimate import Estimate, exact
-from edgekit.parity.unmeasured import Unmeasured
 
 GATES = ("poisoned_share", "backdoor")
 NAMED = 8
@@ -14,15 +14,15 @@ NOT_SCREENED = (
 )
 
 
-def poisoning_reading(name: str, screen: PoisoningScreen | None) -> Estimate | Unmeasured:
+def poisoning_reading(name: str, screen: PoisoningScreen | None) -> Estimate | MissingValue:
     """Value of a gate of `GATES`, or the reason why there is none."""
     if screen is None:
-        return Unmeasured(NOT_SCREENED)
+        return MissingValue(NOT_SCREENED)
     if name == "poisoned_share":
         return exact(screen.poisoned_share)
     backdoor = screen.backdoor
     if backdoor.reason and not backdoor.suspected:
-        return Unmeasured(backdoor.reason)
+        return MissingValue(backdoor.reason)
     return exact(float(len(backdoor.suspected)))
 
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from statistics import NormalDist
 
 from edgekit.parity.gate_texts import loss_value, points
+from edgekit.parity.missing_value import MissingValue
+from edgekit.parity.slices.clustered_loss import fewest_clusters
 from edgekit.parity.slices.drop_interval import fewest_samples
 from edgekit.parity.slices.fairness import increase_bounds
 from edgekit.parity.slices.record import CONFIDENCE, GroupGap, SliceParity, SliceRecord
-from edgekit.parity.slices.slice_parity import counted, described, drop_bounds, simultaneous
+from edgekit.parity.slices.slice_parity import described, drop_bounds, simultaneous, size_words
 from edgekit.parity.statistics.estimate import Estimate
-from edgekit.parity.unmeasured import Unmeasured
 from edgekit.specs.profile import Bound
 from edgekit.stratification import FEW
 from edgekit.tasks.metric import SHARE
@@ -19,7 +19,7 @@ from edgekit.tasks.metric import SHARE
 GATES = ("worst_slice_drop", "worst_class_drop", "fairness_gap")
 
 
-def slice_reading(name: str, bound: Bound, parity: SliceParity | None, unit: str) -> Estimate | Unmeasured:
+def slice_reading(name: str, bound: Bound, parity: SliceParity | None, unit: str) -> Estimate | MissingValue:
     """Value of a gate of `GATES`, or the reason why there is none. unit: that of the task's metric.
 
     Slices: `low` is the greatest lower bound of all judged slices, which hold together at the bound's confidence;
@@ -27,22 +27,24 @@ def slice_reading(name: str, bound: Bound, parity: SliceParity | None, unit: str
     pass, and each alone is as sure as stated: no correction is due there (intersection-union test, Berger 1982).
     """
     if parity is None:
-        return Unmeasured("the samples are not at hand; a build or a run has them")
+        return MissingValue("the samples are not at hand; a build or a run has them")
     if name == "fairness_gap":
         return _gap(bound, parity, unit)
     records = _family(name, parity)
     if not any(each.drop is not None for each in records):
-        return Unmeasured(_none(name, records))
+        return MissingValue(_none(name, records))
     judged = [each for each in records if each.judged]
     if not judged:
-        return Unmeasured(f"no slice has {FEW} samples; measure more: --samples", "undecided")
+        groups = ", of two groups" if any(each.clusters is not None for each in records) else ""
+        return MissingValue(f"no slice has {FEW} samples{groups}; measure more: --samples", "undecided")
     shown, lows = _lows(judged, bound)
     settled = _settled(judged, bound)
     if bound.max is not None and lows > bound.max:
         return Estimate(shown.drop or 0.0, lows, max(lows, shown.drop or 0.0, shown.high or 0.0))
     if not settled:
-        needed = "" if not bound.max or bound.max <= 0 else f" has the {_needed(bound):,} samples that the limit takes"
-        return Unmeasured(
+        can = bound.max is not None and bound.max > 0
+        needed = f" has the {_needed_words(judged, bound)} that the limit takes" if can else ""
+        return MissingValue(
             f"no slice{needed or ' can pass a limit of 0'}; measure more (--samples), or widen the limit", "undecided"
         )
     high = max(drop_bounds(each, _confidence(bound))[1] for each in settled)
@@ -53,7 +55,7 @@ def slice_reading(name: str, bound: Bound, parity: SliceParity | None, unit: str
 def slice_words(name: str, bound: Bound, parity: SliceParity | None, unit: str) -> str:
     """Words after the value of a gate of `GATES`: the slice, its samples, and how sure the value is."""
     reading = slice_reading(name, bound, parity, unit)
-    if parity is None or isinstance(reading, Unmeasured):
+    if parity is None or isinstance(reading, MissingValue):
         return ""
     show = (lambda value: loss_value(value, unit)) if name != "fairness_gap" else points
     sure = f"{100 * _confidence(bound):g} % sure"
@@ -64,18 +66,25 @@ def slice_words(name: str, bound: Bound, parity: SliceParity | None, unit: str) 
         return f" in '{gap.by}', {rates}, on {gap.samples:,} samples in {gap.groups} groups ({between})"
     judged = [each for each in _family(name, parity) if each.judged]
     few, small = len(judged) - len(_settled(judged, bound)), len(_family(name, parity)) - len(judged)
-    left = f"; {few} of fewer than {_needed(bound):,} samples can only fail" if few else ""
-    left += f"; {small} of fewer than {FEW} are not judged" if small else ""
+    left = f"; {_can_only_fail(few, judged, bound)}" if few else ""
+    alone = ", or of one group," if any(each.clusters is not None for each in judged) else ""
+    left += f"; {small} of fewer than {FEW}{alone} are not judged" if small else ""
     record = _shown(judged, bound)
     others = "" if record.others is None else f"; all others {show(round(record.others, 4))}"
-    which = f"{record.words}, {counted(record.samples)}{others}"
+    which = f"{record.words}, {size_words(record)}{others}"
     return f" ({which}; {between}, over {len(judged)} slices{left})"
+
+
+def _can_only_fail(few: int, judged: Sequence[SliceRecord], bound: Bound) -> str:
+    if bound.max is not None and bound.max > 0:
+        return f"{few} of fewer than {_needed_words(judged, bound)} can only fail"
+    return "no slice can pass a limit of 0, however large"
 
 
 def decisive(name: str, bound: Bound, parity: SliceParity | None, unit: str) -> str:
     """Clause of the report's sentence on a gate of `GATES` that decides; empty where it has no value."""
     reading = slice_reading(name, bound, parity, unit)
-    if parity is None or isinstance(reading, Unmeasured):
+    if parity is None or isinstance(reading, MissingValue):
         return ""
     if name == "fairness_gap":
         gap = _worst_gap(parity.gaps, bound)
@@ -115,22 +124,30 @@ def _settled(judged: Sequence[SliceRecord], bound: Bound) -> list[SliceRecord]:
     """Slices that are large enough to pass the limit, if none of their samples flips."""
     if bound.max is None:
         return list(judged)
-    return [each for each in judged if bound.max > 0 and each.samples >= _needed(bound)]
+    return [each for each in judged if bound.max > 0 and (each.clusters or each.samples) >= _needed(each, bound)]
 
 
-def _needed(bound: Bound) -> int:
+def _needed(record: SliceRecord, bound: Bound) -> int:
+    """Samples, or clusters of samples that come in such, which pass the limit if none flips."""
     assert bound.max is not None
-    return max(FEW, fewest_samples(min(bound.max, 1.0), _confidence(bound)))
+    limit, confidence = min(bound.max, 1.0), _confidence(bound)
+    if record.clusters is not None:
+        return fewest_clusters(limit, confidence)
+    return max(FEW, fewest_samples(limit, confidence))
 
 
-def _gap(bound: Bound, parity: SliceParity, unit: str) -> Estimate | Unmeasured:
+def _needed_words(judged: Sequence[SliceRecord], bound: Bound) -> str:
+    return f"{_needed(judged[0], bound):,} {'samples' if judged[0].clusters is None else 'groups'}"
+
+
+def _gap(bound: Bound, parity: SliceParity, unit: str) -> Estimate | MissingValue:
     if unit != SHARE:
-        return Unmeasured("error rates need a metric in percent")
+        return MissingValue("error rates need a metric in percent")
     if not parity.gaps:
         reason = f"no column that [data] evaluation slices by has two groups of {FEW} labelled samples"
-        return Unmeasured(f"{reason} (docs/slices.md)")
+        return MissingValue(f"{reason} (docs/slices.md)")
     gap = _worst_gap(parity.gaps, bound)
-    highs = [increase_bounds(each, _z(_confidence(bound)))[1] for each in parity.gaps]
+    highs = [increase_bounds(each, _confidence(bound))[1] for each in parity.gaps]
     low = _gap_low(gap, parity.gaps, bound)
     return Estimate(gap.increase, min(low, gap.increase), max(*highs, gap.increase))
 
@@ -143,11 +160,7 @@ def _worst_gap(gaps: Sequence[GroupGap], bound: Bound) -> GroupGap:
 
 
 def _gap_low(gap: GroupGap, gaps: Sequence[GroupGap], bound: Bound) -> float:
-    return increase_bounds(gap, _z(simultaneous(_confidence(bound), len(gaps))))[0]
-
-
-def _z(confidence: float) -> float:
-    return NormalDist().inv_cdf(confidence)
+    return increase_bounds(gap, simultaneous(_confidence(bound), len(gaps)))[0]
 
 
 def _confidence(bound: Bound) -> float:

@@ -49,6 +49,23 @@ class PerturbationPlan:
     def of(self, family: Family) -> tuple[Condition, ...]:
         return tuple(each for each in self.fitting if each.perturbation.family == family)
 
+    def among(self, samples: Samples) -> PerturbationPlan:
+        """Plan of those that fit these samples, too, which are a part of the set: it may hold silence or no accents.
+
+        Raises Misfit where none of them does.
+        """
+        pairs = {(each.perturbation.name, each.domain.name): each for each in self.fitting}
+        reasons = {pair: each.perturbation.unfit(samples, each.domain) for pair, each in pairs.items()}
+        among = f"among the {len(samples):,} that are perturbed"
+        unfit = [(name, f"{why}, {among}") for (name, _), why in reasons.items() if why is not None]
+        fitting = tuple(each for each in self.fitting if reasons[each.perturbation.name, each.domain.name] is None)
+        if not fitting:
+            raise Misfit(
+                f"no perturbation fits: '{unfit[0][0]}': {unfit[0][1]}",
+                hint="perturb more of them: --set profile.robustness.samples=N",
+            )
+        return PerturbationPlan(fitting, (*self.unfit, *unfit))
+
     def sets(self, samples: Samples) -> tuple[SampleSet, ...]:
         """Perturbed sets of `samples`, one a condition, by its name."""
         specs = {condition.domain.name: condition.domain.spec for condition in self.fitting}

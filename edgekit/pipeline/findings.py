@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 from edgekit.ir.measurement import Measurement
 from edgekit.parity.adversarial import AdversarialSensitivity
 from edgekit.parity.comparison import Comparison
+from edgekit.parity.missing_value import MissingValue
 from edgekit.parity.outside.paired_outside import PairedOutside
 from edgekit.parity.poisoning.record import PoisoningScreen
 from edgekit.parity.robustness.robustness import Robustness
 from edgekit.parity.slices.evaluation_slices import EvaluationSlices
-from edgekit.parity.unmeasured import Unmeasured
 from edgekit.pipeline.adversarial import adversarial_sensitivity
 from edgekit.pipeline.evidence import Evidence
 from edgekit.pipeline.outside_samples import paired_on_outside
@@ -28,7 +28,7 @@ class Findings:
 
     adversarial: AdversarialSensitivity | None
     poisoning: PoisoningScreen | None
-    outside: PairedOutside | Unmeasured | None
+    outside: PairedOutside | MissingValue | None
     robustness: Robustness | None
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from edgekit.ir.measurement import Measurement
+from edgekit.parity.missing_value import MissingValue
 from edgekit.parity.outside.noise import noise_samples
 from edgekit.parity.outside.paired_outside import OutsideScores, PairedOutside, paired_outside
-from edgekit.parity.unmeasured import Unmeasured
 from edgekit.pipeline.both_endpoints import BothEndpoints
 from edgekit.pipeline.request import BuildRequest
 from edgekit.pipeline.stages.inputs import CachedData
@@ -40,7 +40,7 @@ def paired_on_outside(
     reference: Measurement,
     candidate: Measurement,
     both: BothEndpoints,
-) -> PairedOutside | Unmeasured | None:
+) -> PairedOutside | MissingValue | None:
     """Ask both endpoints for samples from outside, and pair their scores; None where the project states none.
 
     samples: those of the evaluation set, which `reference` and `candidate` measured. Raises what the endpoints do.
@@ -52,7 +52,7 @@ def paired_on_outside(
     task = of_sequences(task_of(project), samples.length, samples.labels)
     inside = _scores(task, reference), _scores(task, candidate)
     if inside[0] is None or inside[1] is None:
-        return Unmeasured(f"'{task.metric.name}' is no metric of class scores, which say how sure a model is")
+        return MissingValue(f"'{task.metric.name}' is no metric of class scores, which say how sure a model is")
     count = min(len(samples), MOST_EMULATED if candidate.environment.kind == "emulated" else MOST)
     made, kinds = _noise(request, samples, count) if stated.noise else (_data(request, both.line, count).samples, ())
     (pair,) = tuple(both.ask([SampleSet(STAGE, lambda: made)], STAGE))

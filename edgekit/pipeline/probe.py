@@ -26,10 +26,12 @@ from edgekit.measure.device.model_file import NO_SHAPES, Shapes, open_model_file
 from edgekit.measure.device.scratch_install import scratch_install
 from edgekit.measure.shards import Shards
 from edgekit.measure.user_inputs import samples_for
+from edgekit.parity.early_stop import EarlyStop
 from edgekit.parity.robustness.own_losses import OwnLosses, own_losses
 from edgekit.pipeline.accuracy_budget import affordable, is_large
 from edgekit.pipeline.both_endpoints import one_for_both
 from edgekit.pipeline.flash import check_runtime, runtime_for, served, served_on
+from edgekit.pipeline.metric_precision import MetricEstimate, MetricPrecision
 from edgekit.pipeline.robustness import robustness_alone
 from edgekit.pipeline.stages.stage_runner import StageRunner
 from edgekit.runner.model.accelerator import Accelerator
@@ -38,6 +40,7 @@ from edgekit.specs.accelerator import AUTO, AcceleratorChoice
 from edgekit.specs.profile import Probe
 from edgekit.specs.project import Project
 from edgekit.specs.robustness import RobustnessSpec
+from edgekit.tasks.task import Task
 
 BUNDLE = ".edgekit"
 
@@ -69,6 +72,10 @@ class Probed:
     """Difference from the CPU's answers of the same file; None where no accelerator was asked for."""
     robustness: OwnLosses | None = None
     """Losses on perturbed samples; None where none were asked for."""
+    early_stop: EarlyStop | None = None
+    """Looks at the answers that ended the measurement; None where all were asked for."""
+    score: MetricEstimate | None = None
+    """Metric on the answered samples; None where it was not asked for, or cannot be told."""
 
 
 @dataclass(frozen=True)
@@ -133,11 +140,13 @@ def probe(
     shapes: Shapes = NO_SHAPES,
     accelerator: AcceleratorChoice = AUTO,
     perturbed: PerturbedSamples | None = None,
+    task: Task | None = None,
 ) -> Probed:
     """Measure outputs for the samples that `choose` gives, and latency as `plan` says (None: no latency).
 
     Where all samples would take longer than `limit_s` seconds, `choose` is called again with the number that the device
-    answers in that time. `perturbed` samples are measured last. Raises what `subject` and `Installed.measure` do.
+    answers in that time. `perturbed` samples are measured last. task: with it the device is asked no more samples than
+    tell its metric (`MetricPrecision`). Raises what `subject` and `Installed.measure` do.
     """
     with subject(device, model, runtime, shapes, accelerator=accelerator) as on_device:
         _check_batch(on_device.signature)
@@ -145,11 +154,17 @@ def probe(
         if limit_s is not None and is_large(on_device.installation, samples):
             count = affordable(on_device.installation, samples, limit_s)
             samples = samples if count == len(samples) else samples_for(on_device.signature, choose(on_device, count))
-        measured = Installed(on_device.installation, shards).measure(samples, plan)
+        precision = MetricPrecision(samples, task) if task else None
+        looking = replace(shards, looks=precision.looks) if precision else shards
+        questions = precision.samples if precision else samples
+        measured = Installed(on_device.installation, looking).measure(questions, plan)
+        stop, score = None, None
+        if precision:
+            measured, samples, stop, score = precision.of_answered(measured)
         beside = against_cpu(on_device.installation, shards, samples, measured) if measured.accelerator else None
         installation, limits = on_device.installation, plan or Probe()
         losses = perturbed.losses(installation, samples, measured, limits) if perturbed else None
-        return Probed(measured, samples.sampling, beside, losses)
+        return Probed(measured, samples.sampling, beside, losses, stop, score)
 
 
 @contextlib.contextmanager

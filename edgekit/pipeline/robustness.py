@@ -85,9 +85,11 @@ def _scored(
     theirs, ours = ({name: array[chosen] for name, array in one.outputs.items()} for one in clean_pair)
     length = None if samples.length is None else samples.length[chosen]
     clean = CleanAnswers.of(theirs, ours, samples.labels[chosen], task, length)
+    part = samples.take(chosen)
+    plan = plan.among(part)
     conditions = {each.name: each for each in plan.fitting}
     scores = {}
-    for pair in both.ask(plan.sets(samples.take(chosen)), STAGE):
+    for pair in both.ask(plan.sets(part), STAGE):
         for side, measured in (("reference", pair.reference), ("candidate", pair.candidate)):
             for name, output in measured.outputs.items():
                 check_values(output, count, f"output '{name}' of the {side} with '{pair.name}'")

@@ -16,11 +16,11 @@ from edgekit.parity.endpoint_record import EndpointRecord
 from edgekit.parity.gate_inputs import FloatRecord
 from edgekit.parity.gates import GateResult, verdict
 from edgekit.parity.generation_record import GenerationRecord
+from edgekit.parity.missing_value import MissingValue
 from edgekit.parity.network_time import network_share
 from edgekit.parity.numeric import NumericParity
 from edgekit.parity.outside.paired_outside import PairedOutside
 from edgekit.parity.robustness.record import robustness_record
-from edgekit.parity.unmeasured import Unmeasured
 from edgekit.report.earlier_run import Earlier
 from edgekit.report.record import ArtifactRecord, Bounds, BundleRecord, File, Flips, FragmentsRecord
 from edgekit.report.report import Report
@@ -148,7 +148,7 @@ def report(build: BuildFacts, probe: ProbeFacts) -> Report:
 def _unmeasured(comparison: Comparison) -> tuple[str, ...]:
     """Say why samples from outside, which the project states, tell nothing."""
     outside = comparison.outside
-    return (f"Samples from outside were not judged: {outside.reason}.",) if isinstance(outside, Unmeasured) else ()
+    return (f"Samples from outside were not judged: {outside.reason}.",) if isinstance(outside, MissingValue) else ()
 
 
 def _finite(value: float) -> float | None:

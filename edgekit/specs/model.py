@@ -5,8 +5,8 @@ from __future__ import annotations
 from pydantic import field_validator
 
 from edgekit.specs.factory import Factory
-from edgekit.specs.inputs import Edge
 from edgekit.specs.model_source import ModelSource
+from edgekit.specs.tensor_names import Edge
 
 
 class ModelSpec(ModelSource):

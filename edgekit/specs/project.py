@@ -13,7 +13,7 @@ from edgekit.runner.model.lengths import LENGTHS as LENGTHS
 from edgekit.specs.array_functions import check_functions
 from edgekit.specs.factory import Factory
 from edgekit.specs.input_lengths import lengths_of
-from edgekit.specs.inputs import Input, InputEdge
+from edgekit.specs.inputs import Input
 from edgekit.specs.model import ModelSpec
 from edgekit.specs.model_files import check_model_files
 from edgekit.specs.onnx_inputs import with_onnx_inputs
@@ -25,6 +25,7 @@ from edgekit.specs.release import Moment, check_floor
 from edgekit.specs.robustness import RobustnessSpec
 from edgekit.specs.spec import Flag, Spec, parse, read_toml
 from edgekit.specs.state import StateTable, arguments, check_state
+from edgekit.specs.tensor_names import InputEdge
 
 FILE = "edgekit.toml"
 

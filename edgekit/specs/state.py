@@ -17,9 +17,10 @@ from pydantic import (
 )
 
 from edgekit.ir.signature import StatePair, TensorSpec
-from edgekit.specs.inputs import Edge, Input, InputEdge
+from edgekit.specs.inputs import Input
 from edgekit.specs.lengths import positive_sizes
 from edgekit.specs.spec import Spec, Whole
+from edgekit.specs.tensor_names import Edge, InputEdge
 from edgekit.untrusted.paths import is_inside
 
 ZEROS = "zeros"

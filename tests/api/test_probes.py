@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from edgekit.api.builds import load_project
@@ -40,6 +41,20 @@ def test_a_plan_is_carried_out_and_the_sampling_returned(built: Built, device: s
     assert len(probed.measurement) == 4
     assert probed.sampling
     assert (probed.sampling.taken, probed.sampling.total) == (4, 64)
+
+
+def test_a_probe_may_end_once_the_metric_is_known_and_tells_it(built: Built, device: str, project: Project) -> None:
+    probed = probe_model(device, built.bundle, samples=project, plan=PLAN, stop_early=project)
+    assert probed.early_stop
+    assert (probed.early_stop.asked, probed.early_stop.of) == (64, 64)  # too few to be sure any sooner
+    assert "no look before" in probed.early_stop.reason
+    assert probed.score
+    assert probed.score.low <= probed.score.value <= probed.score.high
+    whole = probe_model(device, built.bundle, samples=project, plan=PLAN)
+    assert whole.score is None
+    for name, output in whole.measurement.outputs.items():
+        np.testing.assert_array_equal(output, probed.measurement.outputs[name])
+    assert whole.measurement.samples_digest == probed.measurement.samples_digest
 
 
 def test_operators_are_timed_on_samples_or_a_project(

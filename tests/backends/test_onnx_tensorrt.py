@@ -22,7 +22,8 @@ from edgekit.ir.signature import Signature, TensorSpec
 from edgekit.passes.quantization.quantize import QuantizePass
 from edgekit.specs.catalog import Catalog
 from edgekit.specs.compression import Activations, Quantize
-from edgekit.specs.inputs import Input, Preprocess
+from edgekit.specs.inputs import Input
+from edgekit.specs.preprocess import Preprocess
 from tests.backends.boards import pictures
 
 TARGET = Catalog.default().target("jetson-orin-nano")

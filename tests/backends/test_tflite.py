@@ -27,7 +27,8 @@ from edgekit.ir.signature import Affine, Signature, TensorSpec
 from edgekit.ir.sqnr import sqnr_db
 from edgekit.passes.quantization.quantize import QuantizePass
 from edgekit.specs.compression import Activations, Quantize, Weights
-from edgekit.specs.inputs import Input, Preprocess
+from edgekit.specs.inputs import Input
+from edgekit.specs.preprocess import Preprocess
 from edgekit.specs.target import RuntimeSpec
 from tests import machine_identity as machine
 from tests.backends.boards import board, pictures

@@ -31,6 +31,8 @@ REFUSED: tuple[tuple[dict[str, Any], str], ...] = (
     ({"operators": True, "min_duration": 3.0}, "a number of inferences"),
     ({"inputs": FILE, "samples": 3}, "no project's"),
     ({"inputs": FILE, "robustness": "shift"}, "--robustness perturbs a project's samples"),
+    ({"inputs": FILE, "stop_early": True}, "--stop-early needs the labels"),
+    ({"throughput": True, "stop_early": True}, "--stop-early goes with none of"),
     ({"operators": True, "robustness": "shift"}, "--robustness goes with neither"),
     ({"operators": True, "accelerator": AcceleratorChoice("gpu")}, "--accelerator goes with none of"),
     ({"shape": ("x=1,3",)}, "--shape is for a bare model file"),

@@ -102,6 +102,22 @@ def test_a_folder_has_a_table_in_it_or_beside_it_and_pictures_have_sizes(tmp_pat
     assert loaded.sizes.tolist() == [32, 40, 48]
 
 
+def test_lines_of_files_that_are_not_in_the_set_are_counted_and_told(tmp_path: Path) -> None:
+    pictures(tmp_path)
+    table = tmp_path / "metadata.csv"
+    stated = project(tmp_path, PICTURES, 'path = "set", slices = ["camera"]')
+    table.write_text("file_name,camera\ndog/1.png,b\ncat/1.png,a\n" + "".join(f"old/{i}.png,c\n" for i in range(4)))
+    sampling = load_samples(stated, "evaluation").sampling
+    assert sampling
+    (told,) = sampling.left_out
+    assert told.startswith("4 of 6 lines of 'metadata.csv' are of no file of the evaluation data of ")
+    assert told.endswith(", and ignored: 'old/0.png', 'old/1.png', 'old/2.png', ….")
+    table.write_text("file_name,camera\ndog/1.png,b\ncat/1.png,a\n")
+    sound = load_samples(stated, "evaluation").sampling
+    assert sound
+    assert sound.left_out == ()
+
+
 @pytest.mark.parametrize(
     ("table", "message", "hint"),
     [

@@ -15,7 +15,7 @@ from edgekit.frontend.preprocess import Pixels
 from edgekit.frontend.store import load_program, save_program
 from edgekit.ir.program import PassRecord
 from edgekit.ir.text import text
-from edgekit.specs.inputs import Preprocess
+from edgekit.specs.preprocess import Preprocess
 from edgekit.specs.project import Project
 from tests.networks import MODEL, TOML, substitute, write_project
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from edgekit.parity.accelerator_readings import GATES, AcceleratorTrial, accelerator_reading
+from edgekit.parity.missing_value import MissingValue
 from edgekit.parity.statistics.estimate import Estimate, exact
-from edgekit.parity.unmeasured import Unmeasured
 
 NPU = AcceleratorTrial("qnn-htp", "1.00 ms, and 2.00 ms on the CPU", 0.9, 0.5, agreement=0.98)
 
@@ -17,13 +17,13 @@ def test_what_was_chosen_has_a_value_for_each_gate() -> None:
 
 @pytest.mark.parametrize("name", GATES)
 def test_without_an_accelerator_there_is_a_reason(name: str) -> None:
-    assert accelerator_reading(name, None, emulated=False) == Unmeasured(
+    assert accelerator_reading(name, None, emulated=False) == MissingValue(
         "no accelerator was tried: the target states none for this backend, or no device was probed"
     )
     on_cpu = AcceleratorTrial("cpu", "qnn-htp: a hang")
-    assert accelerator_reading(name, on_cpu, emulated=False) == Unmeasured("it runs on the CPU: qnn-htp: a hang")
+    assert accelerator_reading(name, on_cpu, emulated=False) == MissingValue("it runs on the CPU: qnn-htp: a hang")
     unknown = accelerator_reading(name, AcceleratorTrial("qnn-htp", ""), emulated=False)
-    assert isinstance(unknown, Unmeasured)
+    assert isinstance(unknown, MissingValue)
 
 
 def test_a_stand_in_has_no_time_but_operators_and_answers() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from dataclasses import replace
 
 import numpy as np
@@ -72,3 +74,15 @@ def test_a_gallery_holds_pictures_within_bounds_and_escapes_what_is_in_names() -
     assert "<b>0" not in page.replace("<b>right", "")
     assert "reference: a (ahead by 0.5)<br>candidate: b<" in page
     assert "<script" not in page
+
+
+def test_a_name_that_a_spreadsheet_would_run_is_a_text_to_it_and_reads_back_as_it_was() -> None:
+    comparison = compare(measurement(THEIRS, LABELS), measurement(OURS, LABELS), Classification())
+    names = ("a", '=HYPERLINK("http://evil","x")', "'quoted", "d")
+    text = flips_csv.render(comparison.flips, names)
+    first, second = csv.DictReader(io.StringIO(text))
+    assert (first["id"], second["id"]) == ("'" + names[1], "'" + names[2])
+    assert [row["id"] for row in flips_csv.read(text)] == list(names[1:3])
+    risky = [replace(flip, reference=words) for flip, words in zip(comparison.flips, ("@SUM(1)", "-0.5"), strict=True)]
+    rows = csv.DictReader(io.StringIO(flips_csv.render(risky, None)))
+    assert [row["reference"] for row in rows] == ["'@SUM(1)", "-0.5"]

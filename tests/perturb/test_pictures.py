@@ -183,6 +183,13 @@ def test_pictures_that_are_too_small_are_told_with_their_size() -> None:
         perturbation_plan(pictures(6), [domain(6)], ["natural"])
 
 
+def test_no_pictures_are_no_set_to_perturb_and_no_crash() -> None:
+    none, there = pictures(32).take([]), domain(32)
+    for perturbation in PICTURES:
+        assert "there are no pictures" in str(perturbation.unfit(none, there))
+        assert len(Condition(perturbation, 1, there).apply(none, [])) == 0
+
+
 def test_all_of_pictures_are_registered() -> None:
     assert [each.name for each in PICTURES] == [each.name for each in PERTURBATIONS if each.kind == "pictures"]
     assert len(CORRUPTIONS) == 15

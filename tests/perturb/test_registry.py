@@ -67,6 +67,16 @@ def test_the_reason_of_a_perturbation_that_does_not_fit_is_told() -> None:
     assert perturbation_plan(waves(), [domain()], ["natural"], both).unfit == ()
 
 
+def test_a_part_of_a_set_has_the_perturbations_that_fit_the_part() -> None:
+    mixed = Samples({"wave": np.array([[0.0] * 4, [1.0] * 4], np.float32)}, np.arange(2))
+    whole = perturbation_plan(mixed, [domain()], ["natural"], [Gain()])
+    assert whole.among(mixed.take([1])) == whole
+    with pytest.raises(Misfit, match="'gain': it is silent, among the 1 that are perturbed") as told:
+        whole.among(mixed.take([0]))
+    assert told.value.hint is not None
+    assert "robustness.samples" in told.value.hint
+
+
 def test_the_domain_of_an_input_is_read_off_its_statement() -> None:
     picture = {"shape": [1, 8, 8], "preprocess": {"from": "uint8 NHWC", "scale": 0.0625}}
     assert domain(Input.model_validate(picture)).kind == "pictures"

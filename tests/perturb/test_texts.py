@@ -15,7 +15,7 @@ from edgekit.perturb.condition import Condition
 from edgekit.perturb.draws import Draws, sample_keys
 from edgekit.perturb.input_domain import InputDomain, input_domains
 from edgekit.perturb.registry import perturbation_plan
-from edgekit.perturb.texts import typing_errors, writing
+from edgekit.perturb.texts import orthography, typing_errors
 from edgekit.perturb.texts.keyboard import neighbours
 from edgekit.perturb.texts.perturbations import TEXTS, TextPerturbation
 from edgekit.samples import Samples, load_samples
@@ -94,14 +94,14 @@ def test_typing_errors_are_as_many_as_stated(severity: int) -> None:
 
 
 def test_ways_of_writing() -> None:
-    assert writing.capitals(TEXT, 5, draws()) == TEXT.upper()
-    assert writing.no_capitals(TEXT, 5, draws()) == TEXT.lower()
-    assert writing.no_accents("Élise für señor", 5, draws()) == "Elise fur senor"
-    assert writing.no_punctuation(TEXT, 5, draws()) == TEXT.translate(str.maketrans("", "", "?,:."))
-    spaced = writing.spaces(TEXT, 5, draws())
+    assert orthography.capitals(TEXT, 5, draws()) == TEXT.upper()
+    assert orthography.no_capitals(TEXT, 5, draws()) == TEXT.lower()
+    assert orthography.no_accents("Élise für señor", 5, draws()) == "Elise fur senor"
+    assert orthography.no_punctuation(TEXT, 5, draws()) == TEXT.translate(str.maketrans("", "", "?,:."))
+    spaced = orthography.spaces(TEXT, 5, draws())
     assert spaced.replace(" ", "") == TEXT.replace(" ", "")
     assert (spaced.count("  "), spaced.count(" ")) == (9, TEXT.count(" ") - 10 + 9)
-    half = writing.capitals(TEXT, 3, draws())
+    half = orthography.capitals(TEXT, 3, draws())
     words = [a != b for a, b in zip(TEXT.split(), half.split(), strict=True)]
     assert sum(words) == round(sum(word != word.upper() for word in TEXT.split()) / 2)
 

@@ -6,7 +6,8 @@ import pytest
 
 from edgekit.pipeline.stages.calibration_limit import calibration_limit, limit_remark
 from edgekit.specs.compression import Quantize
-from edgekit.specs.inputs import Input, Preprocess
+from edgekit.specs.inputs import Input
+from edgekit.specs.preprocess import Preprocess
 
 
 @pytest.mark.parametrize(

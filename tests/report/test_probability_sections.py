@@ -6,8 +6,8 @@ from dataclasses import replace
 from xml.etree import ElementTree
 
 from edgekit.parity.compare import compare
+from edgekit.parity.missing_value import MissingValue
 from edgekit.parity.outside.paired_outside import OutsideScores, PairedOutside, paired_outside
-from edgekit.parity.unmeasured import Unmeasured
 from edgekit.report.forms import html, markdown, text
 from edgekit.report.report import Report
 from edgekit.report.sections.outline import outline
@@ -64,6 +64,6 @@ def test_a_report_without_them_has_neither_section_nor_key() -> None:
 def test_a_set_from_outside_that_tells_nothing_is_a_warning_with_the_reason() -> None:
     logits, labels = truthful(200)
     comparison = compare(measured(logits, labels), measured(logits, labels), Classification())
-    report = made(replace(comparison, outside=Unmeasured("20 samples from outside are too few, 50 are needed")))
+    report = made(replace(comparison, outside=MissingValue("20 samples from outside are too few, 50 are needed")))
     assert any("not judged: 20 samples from outside" in warning for warning in report.warnings or ())
     assert report.outside is None

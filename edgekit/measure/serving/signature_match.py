@@ -12,7 +12,8 @@ from edgekit.ir.measurement import Array
 from edgekit.measure.serving.open_inference import ServedTensor, ServerMetadata
 from edgekit.measure.serving.tensors import NUMPY
 from edgekit.samples import Samples
-from edgekit.specs.inputs import Input, Preprocess
+from edgekit.specs.inputs import Input
+from edgekit.specs.preprocess import Preprocess
 from edgekit.specs.project import Project
 
 # https://github.com/kserve/open-inference-protocol: tensor data types.

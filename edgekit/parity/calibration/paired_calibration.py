@@ -20,8 +20,8 @@ from edgekit.parity.calibration.record import (
 from edgekit.parity.calibration.resampling import FIGURES, RESAMPLES, PairedSums, figures
 from edgekit.parity.calibration.temperature import fit_temperature
 from edgekit.parity.loss_words import loss_words
+from edgekit.parity.missing_value import MissingValue
 from edgekit.parity.statistics.estimate import Estimate
-from edgekit.parity.unmeasured import Unmeasured
 from edgekit.tasks.class_scores import ClassScores, Form, form_of, refusal
 
 LEAST = 100
@@ -106,28 +106,28 @@ class PairedCalibration:
 
 def paired_calibration(
     reference: ClassScores | None, candidate: ClassScores | None, task: str
-) -> PairedCalibration | Unmeasured:
+) -> PairedCalibration | MissingValue:
     """Pair class scores of two endpoints, or say why their calibration is not measured.
 
     The form of the output is that of the reference's values: a quantized softmax adds up to 1 only nearly. task: name
     of the metric, for the reason.
     """
     if reference is None or candidate is None:
-        return Unmeasured(f"'{task}' is no metric of class scores, from which probabilities follow")
+        return MissingValue(f"'{task}' is no metric of class scores, from which probabilities follow")
     if reference.truth is None:
-        return Unmeasured("the samples have no labels of the classes, which tell how often an answer is right")
+        return MissingValue("the samples have no labels of the classes, which tell how often an answer is right")
     for scores, owner in ((reference, "the reference"), (candidate, "the candidate")):
         # A candidate whose probabilities are all 0 or 1 is measured: it is the over-confidence that is looked for.
         reason = refusal(scores)
         if reason and (scores is reference or not np.isfinite(scores.values).all()):
-            return Unmeasured(f"of {owner}, {reason}")
+            return MissingValue(f"of {owner}, {reason}")
     if reference.samples < LEAST:
         reason = f"{reference.samples:,} samples are too few for 15 bins, {LEAST} are needed; measure more: --samples"
-        return Unmeasured(reason, "undecided")
+        return MissingValue(reason, "undecided")
     present = np.unique(reference.truth)
     if len(present) == 1:
         one = "every flag is the same" if reference.several else f"every label is class {present[0]}"
-        return Unmeasured(f"{one}: a model that always says so would be perfectly sure and right")
+        return MissingValue(f"{one}: a model that always says so would be perfectly sure and right")
     return PairedCalibration(reference, candidate, form_of(reference))
 
 

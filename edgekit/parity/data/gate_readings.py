@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from edgekit.parity.data.governance import DataGovernance, OverlapRecord
+from edgekit.parity.missing_value import MissingValue
 from edgekit.parity.statistics.estimate import Estimate, exact
 from edgekit.parity.statistics.proportions import wilson
-from edgekit.parity.unmeasured import Unmeasured
 
 GOVERNED = ("calibration_overlap", "training_overlap", "licences", "mislabelled_share")
 """Gates that are read off the data sets."""
@@ -19,28 +19,30 @@ def default_gates(governance: DataGovernance | None) -> tuple[str, ...]:
     return (*overlaps, *(("licences",) if governance.policy else ()))
 
 
-def governance_reading(name: str, governance: DataGovernance | None, confidence: float | None) -> Estimate | Unmeasured:
+def governance_reading(
+    name: str, governance: DataGovernance | None, confidence: float | None
+) -> Estimate | MissingValue:
     """Value of a gate of `GOVERNED`, or the reason why there is none.
 
     The share of suspicious labels is an estimate from samples: between two bounds, each at `confidence`.
     """
     if governance is None:
-        return Unmeasured("the data sets are not known here; edgekit build and edgekit run compare them")
+        return MissingValue("the data sets are not known here; edgekit build and edgekit run compare them")
     if name == "licences":
         if not governance.policy:
-            return Unmeasured(
+            return MissingValue(
                 "the project states no policy; [policy] in edgekit.toml names the licences that are allowed"
             )
         return exact(len(governance.violations))
     if name == "mislabelled_share":
         labels = governance.labels
         if labels is None:
-            return Unmeasured("labels that are no classes, or all of one class, tell nothing of their own faults")
+            return MissingValue("labels that are no classes, or all of one class, tell nothing of their own faults")
         return wilson(labels.share, labels.samples, 2 * confidence - 1) if confidence else exact(labels.share)
     role = name.removesuffix("_overlap")
     overlap = governance.overlap(role)
     if overlap is None:
-        return Unmeasured(f"no {role} set was used")
+        return MissingValue(f"no {role} set was used")
     return exact(overlap.share)
 
 

@@ -11,11 +11,11 @@ import numpy as np
 
 from edgekit.ir.measurement import Array
 from edgekit.parity.loss_words import loss_words
+from edgekit.parity.missing_value import MissingValue
 from edgekit.parity.outside.record import OutsideDetection, OutsideKind, OutsideRecord, PairedShare
 from edgekit.parity.outside.scores import outside_scores
 from edgekit.parity.statistics.bootstrap import POOLED_RESAMPLES, SEED
 from edgekit.parity.statistics.estimate import Estimate
-from edgekit.parity.unmeasured import Unmeasured
 from edgekit.specs.outside import OutsideScoreName
 from edgekit.tasks.class_scores import ClassScores, form_of, refusal
 from edgekit.tasks.roc import RocCurve, drawn_counts
@@ -121,7 +121,7 @@ class PairedOutside:
         return estimates[0], estimates[1]
 
 
-def paired_outside(scores: OutsideScores) -> PairedOutside | Unmeasured:
+def paired_outside(scores: OutsideScores) -> PairedOutside | MissingValue:
     """Pair the scores of samples inside and outside, or say why their detection is not measured.
 
     The form of the output is that of the reference's answers to the evaluation samples.
@@ -130,16 +130,16 @@ def paired_outside(scores: OutsideScores) -> PairedOutside | Unmeasured:
         for part, where in zip(side, ("evaluation samples", "samples from outside"), strict=True):
             reason = refusal(part)
             if reason and not np.isfinite(part.values).all():
-                return Unmeasured(f"of {owner}, {where}: {reason}", "undecided")
+                return MissingValue(f"of {owner}, {where}: {reason}", "undecided")
             if reason and side is scores.reference and where == "evaluation samples":
-                return Unmeasured(f"of {owner}, {reason}")
+                return MissingValue(f"of {owner}, {reason}")
     form = form_of(scores.reference[0])
     if scores.score != "max-softmax" and form != "logits":
-        return Unmeasured(f"'{scores.score}' needs logits, the output holds probabilities; [data] outside: score")
+        return MissingValue(f"'{scores.score}' needs logits, the output holds probabilities; [data] outside: score")
     counts = [part.samples for part in scores.reference]
     for count, where in zip(counts, ("evaluation samples", "samples from outside"), strict=True):
         if count < LEAST:
-            return Unmeasured(f"{count:,} {where} are too few, {LEAST} are needed", "undecided")
+            return MissingValue(f"{count:,} {where} are too few, {LEAST} are needed", "undecided")
     reference, candidate = (
         _joined([outside_scores(part, form) for part in side]) for side in (scores.reference, scores.candidate)
     )

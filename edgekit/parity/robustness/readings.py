@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from edgekit.parity.missing_value import MissingValue
 from edgekit.parity.robustness.robustness import NamedEstimate, Robustness
 from edgekit.parity.statistics.estimate import Estimate
-from edgekit.parity.unmeasured import Unmeasured
 from edgekit.perturb.perturbation import Family
 
 FAMILY_OF_GATE: Mapping[str, Family] = {
@@ -32,33 +32,36 @@ class WorstEstimate(Estimate):
 
 def robustness_reading(
     name: str, confidence: float | None, robustness: Robustness | None
-) -> WorstEstimate | Unmeasured:
+) -> WorstEstimate | MissingValue:
     """Value of a gate of `FAMILY_OF_GATE`, or the reason why there is none. confidence: None for the value alone."""
     family = FAMILY_OF_GATE[name]
     if robustness is None:
-        return Unmeasured(
+        return MissingValue(
             "no perturbed samples were measured here; edgekit build, or run, with the project's evaluation samples"
         )
     conditions = robustness.of(family)
     if not conditions:
         why = f": {robustness.unfit[0][1]}" if robustness.unfit else ""
-        return Unmeasured(f"no {family} perturbation fits the inputs{why}")
+        return MissingValue(f"no {family} perturbation fits the inputs{why}")
     count, number = robustness.samples, sum(map(len, conditions.values()))
     on = f"on {count:,} samples, each under {number:,} {'condition' if number == 1 else 'conditions'}"
     if family == "shift":
         drop = robustness.stability_drop_at(confidence or SURE)
         reference, candidate = robustness.stability() or (1.0, 1.0)
         words = f"{100 * candidate:.1f} % of the answers stay, {100 * reference:.1f} % of the reference's, {on}"
-        return Unmeasured("nothing was shifted") if drop is None else _estimate(drop, None, words, count, confidence)
+        return MissingValue("nothing was shifted") if drop is None else _estimate(drop, None, words, count, confidence)
     worst = (robustness.worst_natural if family == "natural" else robustness.worst_systematic)(confidence or SURE)
     if worst is None:
-        return Unmeasured("the samples have no labels, so that no answer can be told to be lost")
+        return MissingValue("the samples have no labels, so that no answer can be told to be lost")
     return _estimate(worst.estimate, worst.name, f"{_finding(worst)}, {on}", count, confidence)
 
 
 def _finding(worst: NamedEstimate) -> str:
     if worst.gain:
-        return f"the model answers better with '{worst.name}' than without: it expects inputs of that kind"
+        return (
+            f"the model answers better with '{worst.name}' than without, and gains more by it than the reference: it "
+            "expects inputs of that kind"
+        )
     return f"by '{worst.name}', beyond what the reference itself loses"
 
 

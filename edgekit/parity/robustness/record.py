@@ -169,6 +169,13 @@ def _sentences(
             f"IT ANSWERS BETTER WITH '{gain.name.upper()}' THAN WITHOUT, by {loss_value(gain.estimate.value, unit)}: "
             "what it is given is not of the kind that it was trained on."
         )
+    shared = robustness.shared_gain(CONFIDENCE)
+    if shared and shared.estimate.value >= SENSITIVE and not (gain and gain.gain and gain.name == shared.name):
+        sentences.append(
+            f"THE REFERENCE AND THE MODEL BOTH ANSWER BETTER WITH '{shared.name.upper()}' THAN WITHOUT, by "
+            f"{loss_value(shared.estimate.value, unit)}: what they are given is not of the kind that they were "
+            "trained on. Compression has no part in it, and no gate counts it."
+        )
     if stability:
         sentences.append(
             f"{percent(stability.candidate)} of its answers stay when the input moves by one step, "

@@ -10,12 +10,12 @@ import numpy as np
 from edgekit.ir.measurement import Array
 from edgekit.parity.robustness.condition_scores import ConditionScores
 from edgekit.parity.statistics.bootstrap import paired_bootstrap, pooled_bootstrap
-from edgekit.parity.statistics.estimate import Estimate
+from edgekit.parity.statistics.estimate import Estimate, between
 from edgekit.perturb.perturbation import Family
 from edgekit.tasks.metric import SHARE, Metric, Scores
 
-Measure = Callable[[Sequence[ConditionScores], float], Estimate | None]
-"""Function that estimates a change under conditions, at a confidence."""
+Measure = Callable[[Sequence[ConditionScores], float, float], Estimate | None]
+"""Function that estimates a change under conditions, with the confidences of the lower and of the upper bound."""
 
 
 @dataclass(frozen=True)
@@ -93,11 +93,14 @@ class Robustness:
 
         return pooled_bootstrap(added, self.samples, confidence)
 
-    def gained_at(self, conditions: Sequence[ConditionScores], confidence: float) -> Estimate | None:
-        """Gain of the candidate by the perturbation, from clean samples to these; as `added_at`."""
+    def gained_at(self, conditions: Sequence[ConditionScores], confidence: float, side: int = 1) -> Estimate | None:
+        """Gain of one endpoint by the perturbation, from clean samples to these; as `added_at`.
+
+        side: 0 is the reference, 1 the candidate.
+        """
         if self.clean is None:
             return None
-        clean, perturbed = self.clean[1], [each.scores[1] for each in conditions if each.scores]
+        clean, perturbed = self.clean[side], [each.scores[side] for each in conditions if each.scores]
         if self._is_mean:
             return paired_bootstrap(np.mean([one.each for one in perturbed], axis=0) - clean.each, confidence)
 
@@ -112,19 +115,34 @@ class Robustness:
         The lower bound holds for the worst of all at once (Bonferroni). The upper one needs no correction: that all
         are below a limit is rejected by the first one that may not be (intersection-union; Berger 1982).
         """
-        return self._worst(
-            [(name, self.added_at, each, False) for name, each in self.of("natural").items()], confidence
-        )
+        return self._worst([(name, self._added, each, False) for name, each in self.of("natural").items()], confidence)
 
     def worst_systematic(self, confidence: float) -> NamedEstimate | None:
         """The systematic perturbation by which most is lost: what compression adds under it, or the candidate's gain.
 
         A gain by one, such as BGR for RGB, is what the candidate loses without it: it expects other pixels than it is
-        given. Bounds as in `worst_natural`.
+        given. Where the reference gains as much, compression has no part in it (`shared_gain`). Bounds as in
+        `worst_natural`.
         """
         named = self.of("systematic").items()
-        added = [(name, self.added_at, each, False) for name, each in named]
-        return self._worst([*added, *((name, self.gained_at, each, True) for name, each in named)], confidence)
+        added = [(name, self._added, each, False) for name, each in named]
+        return self._worst([*added, *((name, self._own_gain, each, True) for name, each in named)], confidence)
+
+    def shared_gain(self, confidence: float) -> NamedEstimate | None:
+        """The systematic perturbation by which both endpoints gain most: both expect other inputs than they are given.
+
+        The smaller of the two gains, with a lower bound that holds for all perturbations at once; None where none is
+        sure to be a gain of both.
+        """
+        named = self.of("systematic").items()
+        sure = 1 - (1 - confidence) / max(1, len(named))
+        least = []
+        for name, conditions in named:
+            theirs, ours = (self.gained_at(conditions, sure, side) for side in (0, 1))
+            if theirs and ours:
+                least.append((name, min(theirs, ours, key=lambda one: one.low)))
+        name, gain = max(least, key=lambda one: one[1].low, default=("", None))
+        return NamedEstimate(name, gain, gain=True) if gain and gain.low > 0 else None
 
     def stability(self) -> tuple[float, float] | None:
         """Share of the answers of reference and candidate that stay under shifts; None where nothing was shifted."""
@@ -150,14 +168,33 @@ class Robustness:
     ) -> NamedEstimate | None:
         estimates = []
         for name, measure, conditions, gain in tried:
-            wide, plain = measure(conditions, 1 - (1 - confidence) / len(tried)), measure(conditions, confidence)
-            if wide and plain:
-                estimates.append((name, gain, plain.value, wide.low, plain.high))
+            estimate = measure(conditions, 1 - (1 - confidence) / len(tried), confidence)
+            if estimate:
+                estimates.append((name, gain, estimate.value, estimate.low, estimate.high))
         if not estimates:
             return None
         name, gain, value, _, _ = max(estimates, key=lambda one: one[2])
         low, high = max(one[3] for one in estimates), max(one[4] for one in estimates)
         return NamedEstimate(name, Estimate(value, min(value, low), max(value, high)), gain)
+
+    def _added(self, conditions: Sequence[ConditionScores], low: float, high: float) -> Estimate | None:
+        """Loss that compression adds, as `added_at`, with a confidence for each bound."""
+        lower, upper = self.added_at(conditions, low), self.added_at(conditions, high)
+        return Estimate(upper.value, lower.low, upper.high) if lower and upper else None
+
+    def _own_gain(self, conditions: Sequence[ConditionScores], low: float, high: float) -> Estimate | None:
+        """Gain of the candidate by the perturbation that the reference has not, with a confidence for each bound.
+
+        The smaller of its gain, and of what that exceeds the gain of the reference by. Below a limit is either, so that
+        each upper bound has half of the error; above it are both, and the lower bounds need no correction.
+        """
+        half = (1 + high) / 2
+        lower = self.gained_at(conditions, low), self.added_at(conditions, low)
+        upper = self.gained_at(conditions, half), self.added_at(conditions, half)
+        if lower[0] is None or lower[1] is None or upper[0] is None or upper[1] is None:
+            return None
+        value = min(lower[0].value, -lower[1].value)
+        return between(value, min(lower[0].low, -lower[1].high), min(upper[0].high, -upper[1].low))
 
     def _own_loss(self, each: ConditionScores, side: int) -> float | None:
         if self.clean is None or each.scores is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from edgekit.ir.record import Record
+from edgekit.parity.slices.clustered_loss import LEAST
 from edgekit.stratification import FEW
 
 CONFIDENCE = 0.95
@@ -35,18 +36,24 @@ class SliceRecord(Record):
     """Samples that the reference does better."""
     candidate_only: int | None = None
     standard_error: float | None = None
-    """Standard error of `drop` where scores are graded; left out where they are right or wrong."""
+    """Standard error of `drop` where scores are graded, or samples come in clusters; else left out."""
     low: float | None = None
     """Bounds of `drop`, each at `SliceParity.confidence` over all judged slices; left out where it is not judged."""
     high: float | None = None
     p: float | None = None
     """Probability of such a loss if the slice lost nothing, or no more often than all other samples; adjusted for all
     judged slices (Holm)."""
+    clusters: int | None = None
+    """Clusters that its samples come in, such as videos (`[data] group`); left out where samples are independent."""
 
     @property
     def judged(self) -> bool:
-        """True if it has labels and enough samples: fewer are shown, and nothing is concluded from them."""
-        return self.drop is not None and self.samples >= FEW
+        """True if it has labels and enough samples: fewer are shown, and nothing is concluded from them.
+
+        Samples of one cluster alone are never enough.
+        """
+        few = self.samples < FEW or (self.clusters is not None and self.clusters < LEAST)
+        return self.drop is not None and not few
 
 
 class GroupGap(Record):
@@ -66,6 +73,8 @@ class GroupGap(Record):
     best: str
     standard_error: float
     """Standard error of `after` minus `before`."""
+    clusters: int | None = None
+    """Fewest clusters that the samples of a compared group come in; left out where samples are independent."""
 
     @property
     def increase(self) -> float:

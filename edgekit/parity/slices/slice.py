@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 
 from edgekit.ir.measurement import Array
-from edgekit.parity.gate_texts import decimal
+from edgekit.parity.gate_texts import decimal, percent
 from edgekit.tasks.task import class_text
 
 MOST_VALUES = 50
@@ -70,7 +70,8 @@ def by_value(name: str, column: Array) -> tuple[list[Slice], list[str]]:
         remarks.append(
             f"'{name}' has {len(values):,} values: the {MOST_VALUES} most frequent are slices, of {inside:,} samples."
         )
-    names = [(f"{name} = {_value(values[i])}", column == values[i]) for i in sorted(kept)]
+    texts = _texts(values)
+    names = [(f"{name} = {texts[i]}", column == values[i]) for i in sorted(kept)]
     return [Slice(text, text, name, "stated", members) for text, members in names], remarks
 
 
@@ -79,16 +80,25 @@ def by_tails(measured: Property) -> Iterator[Slice]:
     values, seen = measured.values, set()
     for share in TAILS:
         for low in (True, False):
-            edge = float(np.quantile(values, share if low else 1 - share))
+            edge = _edge(values, share, low)
             members = values <= edge if low else values >= edge
             size = int(members.sum())
             # Values that many samples share make a tail of half of them, or the same tail again.
             if not 0 < size <= len(values) / 2 or (low, size) in seen:
                 continue
             seen.add((low, size))
-            name = f"{measured.name} {'at most' if low else 'at least'} {measured.show(edge)}"
+            shown = measured.show(edge)
+            # Edges that are written alike, such as 1.58 % and 1.62 %, are told apart by their tails.
+            others = {_edge(values, each, low) for each in TAILS} - {edge}
+            if shown in map(measured.show, others):
+                shown += f" ({percent(share)} of the samples)"
+            name = f"{measured.name} {'at most' if low else 'at least'} {shown}"
             words = f"{measured.low if low else measured.high}, {name}"
             yield Slice(name, words, measured.name, "automatic", members)
+
+
+def _edge(values: Array, share: float, low: bool) -> float:
+    return float(np.quantile(values, share if low else 1 - share))
 
 
 def by_class(labels: Array, classes: Sequence[str]) -> Iterator[Slice]:
@@ -112,14 +122,22 @@ def _quarters(name: str, column: Array, present: Array) -> list[Slice]:
     """Four slices of equal size, as far as equal numbers let them be."""
     edges = np.quantile(column[present], (0.25, 0.5, 0.75))
     places = np.searchsorted(edges, column, side="left")
-    texts = [f"at most {_value(edges[0])}", *(f"above {_value(edge)}" for edge in edges)]
+    written = _texts(edges)
+    texts = [f"at most {written[0]}", *(f"above {edge}" for edge in written)]
     slices = []
     for quarter, text in enumerate(texts):
         members = present & (places == quarter)
-        upper = f" and at most {_value(edges[quarter])}" if 0 < quarter < 3 else ""
+        upper = f" and at most {written[quarter]}" if 0 < quarter < 3 else ""
         if members.any():
             slices.append(Slice(f"{name} {text}{upper}", f"{name} {text}{upper}", name, "stated", members))
     return slices
+
+
+def _texts(values: Array) -> list[str]:
+    """Values in words, numbers to four decimals, or with all their digits where different ones would read alike."""
+    texts = [_value(value) for value in values]
+    alike = len(set(texts)) < len(np.unique(values))
+    return [repr(float(value)) for value in values] if alike else texts
 
 
 def _value(value: float | str) -> str:

@@ -13,6 +13,7 @@ import numpy as np
 from edgekit.ir.measurement import Array
 from edgekit.parity.gate_texts import loss_value
 from edgekit.parity.paired_answers import PairedAnswers
+from edgekit.parity.slices import clustered_loss
 from edgekit.parity.slices.drop_interval import (
     excess_p,
     graded_bounds,
@@ -42,6 +43,8 @@ class _Pairs:
     gained: Array
     graded: bool
     """True if answers are more than right or wrong."""
+    clusters: Array | None
+    """int64 [N]: cluster of each sample; None where samples are independent."""
 
     @classmethod
     def of(cls, paired: PairedAnswers) -> _Pairs:
@@ -50,7 +53,8 @@ class _Pairs:
         share = paired.metric.unit == SHARE
         scale = 1.0 if share else max(abs(float(sides[0].mean())), LEAST)
         graded = not share or any(((side != 0) & (side != 1)).any() for side in sides)
-        return cls(sides, differences / scale, differences > paired.margin, differences < -paired.margin, graded)
+        lost, gained = differences > paired.margin, differences < -paired.margin
+        return cls(sides, differences / scale, lost, gained, graded, paired.groups)
 
     @cached_property
     def total_lost(self) -> int:
@@ -69,8 +73,10 @@ def slice_parity(
     stated = [(record, each.members) for record, each in zip(of_slices, slices, strict=True) if each.origin == "stated"]
     gaps: tuple[GroupGap, ...] = ()
     if paired.scores and paired.metric.unit == SHARE and stated:
-        sides = [[side[members] for _, members in stated] for side in _Pairs.of(paired).sides]
-        gaps = tuple(group_gaps([record for record, _ in stated], *sides))
+        pairs = _Pairs.of(paired)
+        theirs, ours = ([side[members] for _, members in stated] for side in pairs.sides)
+        clusters = None if pairs.clusters is None else [pairs.clusters[members] for _, members in stated]
+        gaps = tuple(group_gaps([record for record, _ in stated], theirs, ours, clusters))
     return SliceParity(
         confidence=CONFIDENCE,
         sentence=_sentence(of_slices, of_classes, paired),
@@ -84,6 +90,9 @@ def slice_parity(
 def drop_bounds(record: SliceRecord, confidence: float) -> tuple[float, float]:
     """Bounds of the loss of a judged slice alone, each one-sided at `confidence`."""
     assert record.drop is not None
+    if record.clusters is not None:
+        low, high = graded_bounds(record.drop, record.standard_error or 0.0, record.clusters, confidence)
+        return max(low, min(-1.0, record.drop)), min(high, max(1.0, record.drop))
     if record.standard_error is not None:
         return graded_bounds(record.drop, record.standard_error, record.samples, confidence)
     return score_bounds(record.reference_only or 0, record.candidate_only or 0, record.samples, confidence)
@@ -114,6 +123,11 @@ def _scored(paired: PairedAnswers, pairs: _Pairs, one: Slice) -> SliceRecord:
     inside, count = pairs.losses[members], len(members)
     outside = count - len(inside)
     reference, candidate = pairs.sides
+    clusters = None if pairs.clusters is None else pairs.clusters[members]
+    among = None if clusters is None else len(np.unique(clusters))
+    error = graded_error(inside) if pairs.graded and clusters is None else None
+    if clusters is not None and among is not None and among >= clustered_loss.LEAST:
+        error = clustered_loss.mean_error(inside, clusters)
     return SliceRecord(
         **_facts(paired, one),
         reference=float(reference[members].mean()),
@@ -122,7 +136,8 @@ def _scored(paired: PairedAnswers, pairs: _Pairs, one: Slice) -> SliceRecord:
         others=float((pairs.losses.sum() - inside.sum()) / outside) if outside else None,
         reference_only=int(pairs.lost[members].sum()),
         candidate_only=int(pairs.gained[members].sum()),
-        standard_error=graded_error(inside) if pairs.graded else None,
+        standard_error=error,
+        clusters=among,
     )
 
 
@@ -145,6 +160,8 @@ def _p(record: SliceRecord, members: Array, pairs: _Pairs) -> float:
     A slice is worse only where both are unlikely: compression that costs a little everywhere is no slice's loss.
     """
     assert record.drop is not None
+    if pairs.clusters is not None and record.clusters is not None:
+        return _clustered_p(record.drop, record.standard_error or 0.0, record.clusters, members, pairs)
     if record.standard_error is None:
         lost, gained = record.reference_only or 0, record.candidate_only or 0
         return max(loss_p(lost, gained), excess_p(lost, record.samples, pairs.total_lost, len(members)))
@@ -153,6 +170,18 @@ def _p(record: SliceRecord, members: Array, pairs: _Pairs) -> float:
         return p
     spread = math.hypot(record.standard_error, graded_error(outside))
     return max(p, graded_p(record.drop - float(outside.mean()), spread))
+
+
+def _clustered_p(drop: float, error: float, among: int, members: Array, pairs: _Pairs) -> float:
+    assert pairs.clusters is not None
+    p = clustered_loss.loss_p(drop, error, among)
+    if members.all():
+        return p
+    excess = drop - float(pairs.losses[~members].mean())
+    return max(
+        p,
+        clustered_loss.loss_p(excess, clustered_loss.difference_error(pairs.losses, members, pairs.clusters), among),
+    )
 
 
 def worst(*families: Sequence[SliceRecord]) -> SliceRecord | None:
@@ -170,7 +199,14 @@ def described(record: SliceRecord, unit: str) -> str:
     """A slice with its count and its loss: `dark pictures (412 samples): loses 6.2 points, all others 0.3 points`."""
     assert record.drop is not None
     others = "" if record.others is None else f", all others {loss_value(round(record.others, 4), unit)}"
-    return f"{record.words} ({counted(record.samples)}): loses {loss_value(round(record.drop, 4), unit)}{others}"
+    return f"{record.words} ({size_words(record)}): loses {loss_value(round(record.drop, 4), unit)}{others}"
+
+
+def size_words(record: SliceRecord) -> str:
+    """Size of a slice in words: `412 samples`, `412 samples in 9 groups`."""
+    if record.clusters is None:
+        return counted(record.samples)
+    return f"{counted(record.samples)} in {record.clusters:,} {'group' if record.clusters == 1 else 'groups'}"
 
 
 def counted(samples: int) -> str:

@@ -75,10 +75,15 @@ def _exceeded(nodes: Array, mass: Array, step: float, error: float, fraction: fl
 
 def _nodes(variance: float, bound: float) -> tuple[Array, Array]:
     """Nodes and weights of Gauss and Legendre's integration from far below to `bound`."""
-    points, weights = np.polynomial.legendre.leggauss(_NODES)
+    points, weights = _legendre()
     low = -_FAR * math.sqrt(variance)
     half = (bound - low) / 2
     return low + half * (points + 1), weights * half
+
+
+@cache
+def _legendre() -> tuple[Array, Array]:
+    return np.polynomial.legendre.leggauss(_NODES)
 
 
 def _density(distance: Array, variance: float) -> Array:

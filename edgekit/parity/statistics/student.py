@@ -1,4 +1,4 @@
-"""Quantile of Student's t distribution, for intervals over few groups."""
+"""Student's t distribution: its quantile and its share, for intervals and tests over few groups."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from functools import cache
 
 import numpy as np
 
-from edgekit.parity.statistics.estimate import normal_quantile
+from edgekit.parity.statistics.estimate import normal_quantile, normal_share
 
 MANY = 500
 """Degrees of freedom from which two terms of the expansion about the normal quantile are right to nine digits."""
@@ -28,6 +28,16 @@ def student_quantile(confidence: float, freedom: int) -> float:
         middle = (low + high) / 2
         low, high = (middle, high) if _below(middle, freedom) < confidence else (low, middle)
     return math.tan(low) * math.sqrt(freedom)
+
+
+def student_share(quantile: float, freedom: int) -> float:
+    """Share of the t distribution with `freedom` degrees below a quantile above 0: 0.95 for 1.895 and 7.
+
+    Beyond `MANY` degrees that of the normal distribution, with the first term of the expansion.
+    """
+    if freedom >= MANY:
+        return normal_share(quantile - (quantile**3 + quantile) / (4 * freedom))
+    return _below(math.atan(quantile / math.sqrt(freedom)), freedom)
 
 
 def _below(angle: float, freedom: int) -> float:

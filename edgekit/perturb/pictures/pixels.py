@@ -44,12 +44,16 @@ class PicturePerturbation:
         shape = samples.inputs[domain.name].shape[1:]
         if samples.length is not None or len(shape) != 3:
             return f"samples of '{domain.name}' are no single pictures"
+        if not len(samples):
+            return "there are no pictures"
         if min(shape[:2]) < SMALLEST:
             return f"pictures of {shape[1]} x {shape[0]} pixels are too small, {SMALLEST} x {SMALLEST} are the least"
         return f"'{domain.name}' has no colours" if self.colours and shape[2] != 3 else None
 
     def apply(self, samples: Samples, domain: InputDomain, severity: int, draws: Draws) -> Samples:
         raw, white = samples.inputs[domain.name], domain.white
+        if not len(raw):
+            return samples
         step = max(1, VALUES // int(np.prod(raw.shape[1:])))
         parts = [
             as_raw(self.change(as_pixels(raw[i : i + step], white), severity, draws.part(i, i + step)), white)

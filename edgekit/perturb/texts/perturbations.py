@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from edgekit.perturb.draws import Draws
 from edgekit.perturb.input_domain import InputDomain, Kind
 from edgekit.perturb.perturbation import Family, Perturbation
-from edgekit.perturb.texts import typing_errors, writing
+from edgekit.perturb.texts import orthography, typing_errors
 from edgekit.perturb.texts.retokenization import obstacle, retokenized
 from edgekit.samples import Samples
 
@@ -48,16 +48,16 @@ class TextPerturbation:
 
 
 ERRORS = f"share of letters {typing_errors.RATES}, one at least"
-SPACES = f"share of spaces {writing.SPACE_SHARES} left out, and as many doubled"
-PLACES = f"share of places {writing.SHARES}, one at least"
+SPACES = f"share of spaces {orthography.SPACE_SHARES} left out, and as many doubled"
+PLACES = f"share of places {orthography.SHARES}, one at least"
 TEXTS: tuple[Perturbation, ...] = (
     TextPerturbation("neighbouring keys", "natural", typing_errors.neighbouring_keys, f"{ERRORS}, QWERTY"),
     TextPerturbation("swapped letters", "natural", typing_errors.swaps, ERRORS),
     TextPerturbation("letters left out", "natural", typing_errors.deletions, ERRORS),
-    TextPerturbation("spaces", "natural", writing.spaces, SPACES),
-    TextPerturbation("capitals", "systematic", writing.capitals, PLACES),
-    TextPerturbation("no capitals", "systematic", writing.no_capitals, PLACES),
-    TextPerturbation("no punctuation", "systematic", writing.no_punctuation, PLACES),
-    TextPerturbation("no accents", "systematic", writing.no_accents, PLACES),
+    TextPerturbation("spaces", "natural", orthography.spaces, SPACES),
+    TextPerturbation("capitals", "systematic", orthography.capitals, PLACES),
+    TextPerturbation("no capitals", "systematic", orthography.no_capitals, PLACES),
+    TextPerturbation("no punctuation", "systematic", orthography.no_punctuation, PLACES),
+    TextPerturbation("no accents", "systematic", orthography.no_accents, PLACES),
 )
 """Perturbations of texts, in the order in which reports show them."""

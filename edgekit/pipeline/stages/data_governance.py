@@ -100,7 +100,9 @@ def _stated(request: BuildRequest, role: str) -> DataSet:
 
 
 def _violations(request: BuildRequest, sets: tuple[CachedData, ...]) -> tuple[str, ...]:
-    roles = (*(data.role for data in sets), EVALUATION)
+    # The network was trained on the training set, whether or not the build trains on it.
+    trained = (TRAINING,) if request.project.data.training else ()
+    roles = (*(data.role for data in sets), *trained, EVALUATION)
     return violations(request.project.policy, {role: _stated(request, role) for role in roles})
 
 

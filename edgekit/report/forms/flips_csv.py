@@ -12,17 +12,24 @@ from edgekit.parity.flips import Flip
 
 COLUMNS = ("id", *(field.name for field in fields(Flip)))
 """Columns of the table: the name of the sample, then the fields of `parity.flips.Flip`."""
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""First characters of a text that spreadsheets take for a formula, and run (CWE-1236)."""
+QUOTE = "'"
+"""Character before such a text: spreadsheets then show it as it is."""
 NUMBERS = ("reference_score", "candidate_score", "reference_margin", "candidate_margin")
 
 
 def render(flips: Iterable[Flip], ids: Sequence[str] | None) -> str:
-    """Table with a line a sample. ids: names of all samples, by their index; None where they are not known."""
+    """Table with a line a sample. ids: names of all samples, by their index; None where they are not known.
+
+    A text that a spreadsheet would run has a quote before it, which `read` takes away.
+    """
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
     table.writerow(COLUMNS)
     for flip in flips:
         values = [getattr(flip, name) for name in COLUMNS[1:]]
-        table.writerow([ids[flip.sample] if ids else "", *("" if value is None else value for value in values)])
+        table.writerow([_cell(value) for value in (ids[flip.sample] if ids else None, *values)])
     # Names of files may be no Unicode.
     return text.getvalue().encode("utf-8", "backslashreplace").decode("utf-8")
 
@@ -35,7 +42,27 @@ def read(text: str) -> list[dict[str, Any]]:
     return [_typed(row) for row in rows]
 
 
+def _cell(value: Any) -> Any:
+    """Cell of a value: numbers as they are, though some begin with a minus, and texts of numbers."""
+    if not isinstance(value, str):
+        return "" if value is None else value
+    is_risky = value.startswith(QUOTE) or (value.startswith(FORMULA) and not _is_number(value))
+    return QUOTE + value if is_risky else value
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _text(cell: str | None) -> str | None:
+    return cell[len(QUOTE) :] if cell and cell.startswith(QUOTE) else cell or None
+
+
 def _typed(row: dict[str, Any]) -> dict[str, Any]:
-    values = {name: value or None for name, value in row.items() if name in COLUMNS}
+    values = {name: _text(value) for name, value in row.items() if name in COLUMNS}
     numbers = {name: float(row[name]) for name in NUMBERS if row[name]}
     return {**values, **numbers, "sample": int(row["sample"])}

@@ -43,9 +43,10 @@ def _row(record: SliceRecord, unit: str) -> Row:
         if record.low is not None and record.high is not None
         else ""
     )
+    groups = "" if record.clusters is None else f" in {record.clusters:,} groups"
     return (
         record.words,
-        f"{record.samples:,}" + ("" if record.judged or not known else ", too few to judge"),
+        f"{record.samples:,}{groups}" + ("" if record.judged or not known else ", too few to judge"),
         "-" if record.reference is None else _score(record.reference, unit),
         _score(record.candidate, unit) if record.candidate is not None else f"agrees to {percent(record.agreement)}",
         f"{lost}{bounds}",

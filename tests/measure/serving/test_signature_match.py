@@ -13,7 +13,8 @@ from edgekit.measure.serving.bounded_http import Reply
 from edgekit.measure.serving.open_inference import Access, ServedTensor, ServerMetadata, Statistics, statistics_of
 from edgekit.measure.serving.requests import Requests, _failed_first
 from edgekit.measure.serving.signature_match import match_signature, preprocessed
-from edgekit.specs.inputs import Input, Preprocess
+from edgekit.specs.inputs import Input
+from edgekit.specs.preprocess import Preprocess
 from edgekit.specs.project import Project
 from edgekit.specs.reference import Address
 from tests.reference_servers import digits

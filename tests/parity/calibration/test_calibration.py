@@ -14,7 +14,7 @@ from edgekit.parity.calibration.decisions import BINS, Decisions, decisions, exp
 from edgekit.parity.calibration.paired_calibration import PairedCalibration, paired_calibration
 from edgekit.parity.calibration.resampling import EXACT, PairedSums, figures
 from edgekit.parity.calibration.temperature import fit_temperature
-from edgekit.parity.unmeasured import Unmeasured
+from edgekit.parity.missing_value import MissingValue
 from edgekit.tasks.class_scores import ClassScores, form_of, whole_samples
 from tests.parity.calibration.examples import scores, truthful
 
@@ -145,7 +145,7 @@ def test_what_has_no_calibration_is_told_with_the_reason(
     reference: ClassScores | None, reason: str, outcome: str
 ) -> None:
     absent = paired_calibration(reference, reference, "top1")
-    assert isinstance(absent, Unmeasured)
+    assert isinstance(absent, MissingValue)
     assert reason in absent.reason
     assert absent.outcome == outcome
 

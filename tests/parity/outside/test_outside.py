@@ -11,10 +11,10 @@ from sklearn.metrics import roc_auc_score, roc_curve
 
 from edgekit.ir.measurement import Array
 from edgekit.parity.compare import compare
+from edgekit.parity.missing_value import MissingValue
 from edgekit.parity.outside.noise import noise_samples
 from edgekit.parity.outside.paired_outside import OutsideScores, PairedOutside, paired_outside
 from edgekit.parity.outside.scores import outside_scores
-from edgekit.parity.unmeasured import Unmeasured
 from edgekit.samples import Samples
 from edgekit.specs.inputs import Input
 from edgekit.tasks.class_scores import ClassScores, whole_samples
@@ -93,11 +93,11 @@ def test_sound_models_fail_at_most_at_the_rate_of_the_confidence() -> None:
 def test_what_cannot_be_judged_is_told() -> None:
     logits, outside = truthful(200)[0], unsure(100)
 
-    def reason(one: Array, other: Array, candidate: Array | None = None, score: str = "max-softmax") -> Unmeasured:
+    def reason(one: Array, other: Array, candidate: Array | None = None, score: str = "max-softmax") -> MissingValue:
         side = (scores(one), scores(other))
         theirs = side if candidate is None else (scores(one), scores(candidate))
         absent = paired_outside(OutsideScores(side, theirs, "noise", score))  # type: ignore[arg-type]
-        assert isinstance(absent, Unmeasured)
+        assert isinstance(absent, MissingValue)
         return absent
 
     assert "20 samples from outside are too few, 50 are needed" in reason(logits, outside[:20]).reason

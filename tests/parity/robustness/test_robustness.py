@@ -2,98 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-from edgekit.ir.measurement import Array
 from edgekit.parity.comparison import Comparison
 from edgekit.parity.robustness.condition_scores import CleanAnswers
 from edgekit.parity.robustness.record import robustness_record
 from edgekit.parity.robustness.robustness import Robustness
-from edgekit.perturb.condition import Condition
-from edgekit.perturb.input_domain import InputDomain
-from edgekit.perturb.registry import PERTURBATIONS
 from edgekit.report.sentence import _gates
-from edgekit.specs.inputs import Input
 from edgekit.tasks.classification import Classification
 from edgekit.tasks.label_arrays import unlabelled
 from edgekit.tasks.regression import Regression
 from tests.parity.examples import CLASSES, comparison, logits
 from tests.parity.gate_examples import facts, judged
+from tests.parity.robustness.examples import CONDITIONS, Loss, brittle, measured, trained_on_bgr
 
-SPEC = Input.model_validate({"shape": [3, 32, 32], "preprocess": {"from": "uint8 NHWC", "scale": 1 / 255}})
-DOMAIN = InputDomain("image", SPEC, Path())
-CONDITIONS = [
-    Condition(each, severity, DOMAIN)
-    for each in PERTURBATIONS
-    if each.kind == "pictures"
-    for severity in each.severities
-]
 LIMIT = {"max": 0.05, "confidence": 0.95}
-COUNT = 800
-
-Loss = Callable[[Condition], float]
-"""Share of the samples that an endpoint gets wrong under a condition, beside its few errors on clean ones."""
-
-
-def own(condition: Condition) -> float:
-    """Loss of a network as they are: it grows with severity; little by systematic noise, next to none by shifts."""
-    family = condition.perturbation.family
-    return {"natural": 0.04 * condition.severity, "systematic": 0.03, "shift": 0.01}[family]
-
-
-def answers(labels: Array, wrong: float, seed: int, clean: Array | None = None) -> Array:
-    """Answers of which a share is wrong, by chance; those that are wrong on clean samples stay so."""
-    rng = np.random.default_rng(seed)
-    base = labels.copy() if clean is None else clean.copy()
-    mistaken = rng.random(len(labels)) < wrong
-    base[mistaken] = (labels[mistaken] + 1 + rng.integers(0, 2, mistaken.sum())) % CLASSES
-    return base
-
-
-def measured(candidate: Loss = own, reference: Loss = own, clean_wrong: float = 0.05, seed: int = 0) -> Comparison:
-    """Comparison of two endpoints whose losses under each condition are given, with a top-1 that passes."""
-    labels = np.arange(COUNT) % CLASSES
-    theirs = answers(labels, clean_wrong, seed)
-    ours = answers(labels, 0.002, seed + 1, theirs)
-    clean = CleanAnswers.of({"y": logits(theirs)}, {"y": logits(ours)}, labels, Classification())
-    scores = []
-    for i, condition in enumerate(CONDITIONS):
-        # Mostly the same samples are lost by both, as both are of one network.
-        shared = seed + 1000 + i
-        lost, mine = reference(condition), candidate(condition)
-        answer = answers(labels, max(lost, 0), shared, theirs)
-        other = _recovered(labels, answers(labels, max(mine, 0), shared, ours), max(-mine, 0), shared)
-        scores.append(clean.under(condition, {"y": logits(answer)}, {"y": logits(other)}))
-    robustness = Robustness(clean.task.metric, clean.scores, tuple(scores), COUNT, 2 * COUNT, "ab" * 32)
-    return replace(comparison(COUNT, 3, 2, 40), robustness=robustness)
-
-
-def _recovered(labels: Array, given: Array, share: float, seed: int) -> Array:
-    """Answers of which so many more are right, as a network has that is given at last what it was trained on."""
-    wrong = np.flatnonzero(given != labels)
-    chosen = np.random.default_rng(seed).permutation(wrong)[: round(share * len(labels))]
-    return np.where(np.isin(np.arange(len(labels)), chosen), labels, given)
-
-
-def brittle(name: str, more: float) -> Loss:
-    return lambda condition: own(condition) + (more if name in condition.perturbation.name else 0.0)
-
-
 GATES = ("robustness_drop", "systematic_drop", "stability_drop")
 REGRESSIONS: dict[str, tuple[Loss, float, str, str | None]] = {
     "brittle to blur": (brittle("defocus blur", 0.15), 0.05, "robustness_drop", "defocus blur"),
     "a resize kernel swapped": (brittle("nearest", 0.12), 0.05, "systematic_drop", "resized by nearest"),
-    "trained on BGR": (
-        lambda condition: -0.12 if condition.perturbation.name == "BGR for RGB" else own(condition),
-        0.2,
-        "systematic_drop",
-        "BGR for RGB",
-    ),
+    "trained on BGR": (trained_on_bgr, 0.2, "systematic_drop", "BGR for RGB"),
     "answers that do not stay": (brittle("a pixel", 0.12), 0.05, "stability_drop", None),
 }
 
@@ -154,6 +85,18 @@ def test_the_sentence_names_counts_and_what_the_model_is_sensitive_to() -> None:
     trained = robustness_record(measured(REGRESSIONS["trained on BGR"][0], clean_wrong=0.2).robustness)
     assert trained
     assert "IT ANSWERS BETTER WITH 'BGR FOR RGB' THAN WITHOUT" in trained.sentence
+
+
+def test_a_gain_that_the_reference_has_too_is_told_and_fails_no_gate() -> None:
+    trained = REGRESSIONS["trained on BGR"][0]
+    paired = measured(trained, trained, clean_wrong=0.2)
+    assert judged("systematic_drop", LIMIT, facts(paired)).outcome == "passed"
+    record = robustness_record(paired.robustness)
+    assert record
+    assert "THE REFERENCE AND THE MODEL BOTH ANSWER BETTER WITH 'BGR FOR RGB' THAN WITHOUT, by 1" in record.sentence
+    sound = robustness_record(measured().robustness)
+    assert sound
+    assert "BETTER" not in sound.sentence
 
 
 def test_without_labels_agreement_is_measured_and_no_loss() -> None:

@@ -12,7 +12,8 @@ from edgekit.parity.compare import compare
 from edgekit.parity.comparison import Comparison
 from edgekit.parity.slices.evaluation_slices import EvaluationSlices
 from edgekit.samples import Samples
-from edgekit.specs.inputs import Input, Preprocess
+from edgekit.specs.inputs import Input
+from edgekit.specs.preprocess import Preprocess
 from edgekit.tasks.classification import Classification
 from tests.parity.examples import environment, measurement
 

@@ -7,17 +7,23 @@ import pytest
 
 from edgekit.datasets.metadata import Metadata
 from edgekit.ir.measurement import Array
+from edgekit.parity.gate_texts import percent
 from edgekit.parity.slices.clusters import assigned, by_cluster
 from edgekit.parity.slices.properties import properties
 from edgekit.parity.slices.slice import Property, by_class, by_tails, by_value
 from edgekit.samples import Samples
 from edgekit.specs.audio import Audio
-from edgekit.specs.inputs import Input, Preprocess
+from edgekit.specs.inputs import Input
+from edgekit.specs.preprocess import Preprocess
 from edgekit.specs.project import LENGTHS
 
 
 def sizes(column: Array) -> dict[str, int]:
     return {each.name: int(each.members.sum()) for each in by_value("light", column)[0]}
+
+
+def percent_of(share: float) -> str:
+    return percent(round(share, 3))
 
 
 def measured(samples: Samples, spec: Input) -> dict[str, Array]:
@@ -68,6 +74,16 @@ def test_tails_are_in_words_and_equal_values_make_no_tail_of_all() -> None:
     }
     assert tails(np.zeros(100)) == {}
     assert tails(np.array([0.0] * 30 + [1.0] * 70)) == {"dark pictures, brightness at most 0 %": 30}
+
+
+def test_slices_whose_edges_are_written_alike_are_named_apart() -> None:
+    dark = Property("brightness", np.linspace(0.0158, 0.0163, 200), "dark pictures", "bright pictures", percent_of)
+    names = [each.words for each in by_tails(dark)]
+    assert names[0] == "dark pictures, brightness at most 1.6 % (5 % of the samples)"
+    assert names[2] == "dark pictures, brightness at most 1.6 % (10 % of the samples)"
+    assert len(set(names)) == len(names) == 6
+    assert list(sizes(np.array([1e-6, 2e-6, 2e-6]))) == ["light = 1e-06", "light = 2e-06"]
+    assert len(sizes(np.linspace(0, 1e-5, 100))) == 4
 
 
 def test_pictures_have_brightness_contrast_and_size() -> None:

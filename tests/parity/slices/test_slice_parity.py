@@ -9,13 +9,13 @@ import pytest
 
 from edgekit.datasets.metadata import Metadata
 from edgekit.ir.measurement import Array
+from edgekit.parity.missing_value import MissingValue
 from edgekit.parity.paired_answers import PairedAnswers
-from edgekit.parity.slice_readings import slice_reading
+from edgekit.parity.slice_readings import slice_reading, slice_words
 from edgekit.parity.slices.record import SliceParity
 from edgekit.parity.slices.slice import Slice
 from edgekit.parity.slices.slice_parity import slice_parity
 from edgekit.parity.statistics.estimate import Estimate
-from edgekit.parity.unmeasured import Unmeasured
 from edgekit.report.forms import html, markdown, text
 from edgekit.report.sections.slices import slices
 from edgekit.samples import Samples
@@ -62,6 +62,19 @@ def test_the_loss_of_a_slice_is_beside_that_of_all_others_with_counts() -> None:
     )
 
 
+def test_a_limit_of_nothing_can_only_be_missed_and_is_told_without_a_number() -> None:
+    right, members = np.ones(400), np.arange(400) < 100
+    wrong = right.copy()
+    wrong[:20] = 0
+    for groups in (None, np.arange(400) // 4):
+        parity = slice_parity(replace(paired(right, wrong), groups=groups), [one(members)])
+        reading = slice_reading("worst_slice_drop", Bound(max=0.0), parity, SHARE)
+        assert isinstance(reading, Estimate)
+        assert reading.low > 0
+        words = slice_words("worst_slice_drop", Bound(max=0.0), parity, SHARE)
+        assert "no slice can pass a limit of 0, however large" in words
+
+
 def test_a_loss_everywhere_is_no_slice_s_loss() -> None:
     right = np.ones(4000)
     wrong = np.where(np.arange(4000) % 10 == 0, 0, 1)
@@ -84,7 +97,7 @@ def test_a_relative_loss_is_of_the_mean_over_all_samples() -> None:
     assert reading.low > 0.05
     assert slice_reading(
         "fairness_gap", LIMIT, SliceParity(confidence=0.95, sentence="", slices=()), "m"
-    ) == Unmeasured("error rates need a metric in percent")
+    ) == MissingValue("error rates need a metric in percent")
 
 
 def test_slices_of_one_sample_are_shown_and_not_judged() -> None:
@@ -139,7 +152,7 @@ def test_without_labels_slices_show_agreement_and_no_gate_is_judged() -> None:
     assert parity.sentence == (
         "Without labels no slice has a loss; the least agreement is that of light = dim (100 samples)."
     )
-    assert slice_reading("worst_slice_drop", LIMIT, parity, SHARE) == Unmeasured(
+    assert slice_reading("worst_slice_drop", LIMIT, parity, SHARE) == MissingValue(
         "the samples have no labels; agreements of slices are in the report"
     )
     section = slices(parity, SHARE)
@@ -155,7 +168,7 @@ def test_a_small_slice_can_fail_but_not_pass_and_the_meaning_says_so() -> None:
     assert isinstance(reading, Estimate)
     assert reading.high < 0.05
     alone = slice_parity(paired(right, right), [one(small)])
-    assert slice_reading("worst_slice_drop", LIMIT, alone, SHARE) == Unmeasured(
+    assert slice_reading("worst_slice_drop", LIMIT, alone, SHARE) == MissingValue(
         "no slice has the 52 samples that the limit takes; measure more (--samples), or widen the limit", "undecided"
     )
     broken = np.where(small & (np.arange(640) % 2 == 0), 0.0, 1.0)
@@ -163,7 +176,7 @@ def test_a_small_slice_can_fail_but_not_pass_and_the_meaning_says_so() -> None:
     assert isinstance(failed, Estimate)
     assert failed.low > 0.05
     undecided = slice_reading("worst_slice_drop", Bound(max=0.0), alone, SHARE)
-    assert isinstance(undecided, Unmeasured)
+    assert isinstance(undecided, MissingValue)
     assert undecided.outcome == "undecided"
 
 

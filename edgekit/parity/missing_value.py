@@ -1,4 +1,4 @@
-"""Absence of a measurement, with its reason."""
+"""Missing value of a quantity that was not measured, with the reason."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Literal
 
 
 @dataclass(frozen=True)
-class Unmeasured:
+class MissingValue:
     """Reason why a quantity was not measured: a clause, which ends with what to do where there is anything."""
 
     reason: str
