@@ -25,7 +25,7 @@ from tests.parity.gate_examples import (
     on_device,
     with_probabilities,
 )
-from tests.parity.robustness.test_robustness import measured
+from tests.parity.robustness.examples import measured
 
 SMALLER = pytest.mark.filterwarnings("ignore:gate 'smaller' is deprecated:DeprecationWarning")
 
