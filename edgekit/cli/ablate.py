@@ -12,7 +12,7 @@ from edgekit.api.build_session import build_cache, one_request
 from edgekit.api.builds import load_project
 from edgekit.cli import options
 from edgekit.cli.build_steps import title_of
-from edgekit.cli.output import note, progress, say_lines
+from edgekit.cli.output import note, print_document, progress, say_lines
 from edgekit.errors import OptionError
 from edgekit.parity.ablation import Ablation
 from edgekit.pipeline.ablation import AblationSession
@@ -73,4 +73,7 @@ def ablate_command(
             if kept:
                 note(f"{len(kept[0].rows)} of {len(recipe_steps(request.profile))} steps are kept in '{folder}'")
             raise
-    say_lines(to_json(ablation) if json else TABLE_FORMS[form](ablation_section(ablation)))
+    if json:
+        print_document(to_json(ablation))
+    else:
+        say_lines(TABLE_FORMS[form](ablation_section(ablation)))

@@ -17,7 +17,8 @@ from typer.main import get_group
 
 from edgekit import __version__
 from edgekit.cli import options
-from edgekit.errors import Crash
+from edgekit.cli.argv import has_option
+from edgekit.errors import Crash, UsageError
 
 READER_GONE = 128 + signal.SIGPIPE
 """Exit code of a command whose standard output nobody reads any more: that of other programs."""
@@ -67,6 +68,7 @@ class Commands(TyperGroup):
         except SystemExit as error:
             if _of_broken_pipe(error):
                 sys.exit(READER_GONE)
+            _tell_as_json(error.__context__)
             raise
 
     def invoke(self, ctx: Any) -> Any:
@@ -81,6 +83,18 @@ class Commands(TyperGroup):
             if _of_broken_pipe(error):
                 raise
             raise Crash.by(error) from error
+
+
+def _tell_as_json(cause: BaseException | None) -> None:
+    """Print what was typed wrongly, which typer has told on stderr, as the document that `--json` promises."""
+    format_message = getattr(cause, "format_message", None)
+    if format_message is None or not has_option(sys.argv[1:], "--json"):
+        return
+    from edgekit.cli.output import print_json_error
+
+    context = getattr(cause, "ctx", None)
+    hint = f"{context.command_path if context else 'edgekit'} --help"
+    print_json_error(UsageError(format_message(), hint=hint))
 
 
 def _of_broken_pipe(error: BaseException) -> bool:

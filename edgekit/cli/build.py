@@ -8,6 +8,7 @@ from edgekit.api.build_session import build_requests, robustness_override
 from edgekit.api.builds import load_project
 from edgekit.cli import options
 from edgekit.cli.build_steps import build_session, each_request, print_reports
+from edgekit.cli.continuous_integration import Ci, announce
 
 
 def register(app: typer.Typer) -> None:
@@ -27,6 +28,7 @@ def build_command(
     jobs: options.Jobs = 1,
     key: options.Key = "default",
     no_cache: options.NoCache = False,
+    ci: Ci = None,
     json: options.Json = False,
 ) -> None:
     """Build a signed bundle, verified on this host, and decide every gate that needs no device.
@@ -38,4 +40,5 @@ def build_command(
     with build_session(requests, key, out, samples, reuse=not no_cache) as session:
         reports = each_request(session, jobs, session.build)
     print_reports(reports, json)
+    announce(ci, reports, project)
     raise typer.Exit(1 if any(report.verdict == "failed" for report in reports) else 0)
