@@ -18,6 +18,7 @@ from typer.main import get_group
 from edgekit import __version__
 from edgekit.cli import options
 from edgekit.cli.argv import has_option
+from edgekit.cli.guide import GUIDES, panel_of
 from edgekit.errors import Crash, UsageError
 
 READER_GONE = 128 + signal.SIGPIPE
@@ -27,8 +28,9 @@ HELP = {
     "run": "Build, flash, probe the device and the reference, and compare: the verdict commits, or takes it back.",
     "plan": "Say what a build would do, without doing it and without loading torch.",
     "flash": "Put a bundle on devices; each serves it once its self-test there has passed.",
-    "status": "Show what a device serves, what is in both slots and whether it is whole, and whom it trusts.",
-    "history": "Every bundle that was flashed to a device, and what came of it, the latest last.",
+    "status": "Show what devices serve, what is in both slots and whether it is whole, and whom they trust.",
+    "history": "Every bundle that was flashed to devices, and what came of it, the latest last.",
+    "commit": "Serve what is on trial from now on: what --no-commit left, and a person has looked at.",
     "rollback": "Drop what is on trial; without a trial, serve what was committed before, once it has passed its "
     "self-test.",
     "probe": "Measure what a device serves, a bundle, or a bare model file, on real samples. Nothing is installed by "
@@ -38,7 +40,7 @@ HELP = {
     "inspect": "Verify a bundle, and say what is in it.",
     "diagnose": "Say where int8 loses, layer by layer, why, and the one thing to try next.",
     "ablate": "Take the steps of a profile out one at a time, and say what each buys and costs.",
-    "explain": "Say what an error code means.",
+    "explain": "Say what an error code means; without one, list all codes by family.",
     "targets": "The hardware there is to build for.",
     "profiles": "The recipes of compression and gates.",
     "keys": "The keys that sign bundles, and those you trust.",
@@ -55,7 +57,7 @@ class Commands(TyperGroup):
     def __init__(self, **attributes: Any) -> None:
         super().__init__(**attributes)
         for name, text in HELP.items():
-            self.add_command(TyperCommand(name, help=text))
+            self.add_command(TyperCommand(name, help=text, rich_help_panel=panel_of(name)))
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Replace the line of help by the command itself, whose module is imported."""
@@ -114,6 +116,8 @@ def load(name: str) -> Any:
     group = typer.Typer()
     import_module(f"edgekit.cli.{name}").register(group)
     command = get_group(group).commands[name]
+    if name in GUIDES:
+        command.epilog = GUIDES[name].epilog
     _add_logging(command, [option for option in get_group(app).params if option.name in options.LOGGING])
     return command
 
@@ -150,6 +154,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Takes a trained PyTorch model to edge devices: quantized, lowered, signed, flashed, and measured "
     "against the reference.",
+    epilog="Example: edgekit build --example digits --target raspberry-pi\n\nRead on: docs/README.md",
 )
 
 

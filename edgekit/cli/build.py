@@ -5,10 +5,10 @@ from __future__ import annotations
 import typer
 
 from edgekit.api.build_session import build_requests, robustness_override
-from edgekit.api.builds import load_project
 from edgekit.cli import options
 from edgekit.cli.build_steps import build_session, each_request, print_reports
 from edgekit.cli.continuous_integration import Ci, announce
+from edgekit.cli.names import project_of
 
 
 def register(app: typer.Typer) -> None:
@@ -36,7 +36,7 @@ def build_command(
     Exit 0 unless a gate failed (1).
     """
     changes = [*(overrides or ()), *robustness_override(robustness)]
-    requests = build_requests(load_project(project, example=example), target, backend, profile, changes)
+    requests = build_requests(project_of(project, example, target, backend, profile), target, backend, profile, changes)
     with build_session(requests, key, out, samples, reuse=not no_cache) as session:
         reports = each_request(session, jobs, session.build)
     print_reports(reports, json)

@@ -8,10 +8,10 @@ from typing import Annotated
 import typer
 
 from edgekit.api.build_session import build_requests, reference_override, robustness_override
-from edgekit.api.builds import load_project
 from edgekit.cli import options
 from edgekit.cli.build_steps import build_session, each_request, print_reports
 from edgekit.cli.continuous_integration import Ci, announce
+from edgekit.cli.names import project_of
 from edgekit.cli.probe_request import prompt_of
 from edgekit.errors import OptionError
 from edgekit.pipeline.run import Trial
@@ -71,7 +71,7 @@ def run_command(
         raise OptionError(f"--report: there is no folder '{report.parent}'", hint=f"mkdir -p '{report.parent}'")
     beginning = prompt_of(generate, prompt, prompt_tokens)
     requests = build_requests(
-        load_project(project, example=example),
+        project_of(project, example, target, backend, profile),
         target,
         backend,
         profile,
