@@ -22,7 +22,7 @@ def _completion(names: Callable[[], Iterable[str]]) -> Complete:
         return []
 
     complete.__annotations__ = {"incomplete": str}  # by which typer knows what it is to give
-    del complete.__wrapped__  # type: ignore[attr-defined]
+    del complete.__wrapped__
     return complete
 
 

@@ -79,4 +79,4 @@ def _status_cells(status: Document | None, error: EdgekitError | None) -> tuple[
 
 
 def _error(error: EdgekitError | None) -> Document | None:
-    return error and {"code": error.code, "message": str(error), "hint": error.hint}
+    return {"code": error.code, "message": str(error), "hint": error.hint} if error else None
