@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import tomllib
 from collections.abc import Callable, Iterable, Iterator
-from functools import wraps
 from pathlib import Path
 
 Complete = Callable[[str], list[str]]
@@ -15,14 +14,11 @@ Complete = Callable[[str], list[str]]
 def _completion(names: Callable[[], Iterable[str]]) -> Complete:
     """Completion from a list of names; none if they cannot be told: a shell shows no errors."""
 
-    @wraps(names)
     def complete(incomplete: str) -> list[str]:
         with contextlib.suppress(Exception):
             return sorted({name for name in names() if name.startswith(incomplete)})
         return []
 
-    complete.__annotations__ = {"incomplete": str}  # by which typer knows what it is to give
-    del complete.__wrapped__
     return complete
 
 
