@@ -18,7 +18,7 @@ _MODULES = {
     "edgekit.api.ablation": ("ablate",),
     "edgekit.api.builds": ("BuildResult", "build", "diagnose", "load_project", "plan", "run"),
     "edgekit.api.bundles": ("open_bundle",),
-    "edgekit.api.devices": ("flash", "rollback", "status"),
+    "edgekit.api.devices": ("commit", "flash", "rollback", "status"),
     "edgekit.api.probes": ("probe",),
     "edgekit.api.results": ("compare", "load_report"),
     "edgekit.bundle.archive": ("Bundle",),

@@ -6,6 +6,7 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Literal
 
 from edgekit.errors import Ambiguous, MissingExtra, UnknownName, suggest
+from edgekit.errors.extras import extra_hint
 
 Group = Literal["backends", "transports", "catalogs", "tasks", "metrics", "meters"]
 
@@ -58,5 +59,6 @@ def _load(point: EntryPoint) -> Any:
     try:
         return point.load()
     except ModuleNotFoundError as error:
-        extra = f"pip install 'edgekit[{point.extras[0]}]'" if point.extras else f"pip install {error.name}"
+        package = point.dist.name if point.dist else "edgekit"
+        extra = extra_hint(point.extras[0], package) if point.extras else f"pip install {error.name}"
         raise MissingExtra(f"'{point.name}' needs '{error.name}', which is not installed", hint=extra) from error

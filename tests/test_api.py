@@ -48,6 +48,7 @@ SIGNATURES = {
     ),
     "open_bundle": ("path", "trusted"),
     "flash": ("bundle", "device", "runtime", "accelerator", "commit"),
+    "commit": ("device",),
     "rollback": ("device", "runtime", "untested"),
     "status": ("device",),
     "probe": ("device", "model", "samples", "plan", "processes", "threads", "runtime", "accelerator"),

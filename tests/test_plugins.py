@@ -83,4 +83,4 @@ def test_a_dependency_that_is_missing_is_named_with_the_extra_that_brings_it(sit
     install(site, "first", "catalogs", "boards = not_installed_here:folder [boards]")
     with pytest.raises(MissingExtra, match="'boards' needs 'not_installed_here', which is not installed") as error:
         plugins.load("catalogs", "boards")
-    assert error.value.hint == "pip install 'edgekit[boards]'"
+    assert error.value.hint == "from the wheel or checkout of first: pip install 'PATH[boards]'"

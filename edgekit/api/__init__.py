@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from edgekit.api.builds import plan as plan
     from edgekit.api.builds import run as run
     from edgekit.api.bundles import open_bundle as open_bundle
+    from edgekit.api.devices import commit as commit
     from edgekit.api.devices import flash as flash
     from edgekit.api.devices import rollback as rollback
     from edgekit.api.devices import status as status

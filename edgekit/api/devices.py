@@ -16,7 +16,7 @@ from edgekit.specs.spec import parse
 if TYPE_CHECKING:
     from edgekit.bundle.archive import Bundle
     from edgekit.devices.flash import Installation
-    from edgekit.devices.protocol import Status
+    from edgekit.devices.protocol import Slot, Status
     from edgekit.pipeline.fleet import Rolled, Rollout, Tell
     from edgekit.pipeline.rollback import RollbackResult
 
@@ -108,6 +108,29 @@ def rollback(device: str, *, runtime: str | None = None, untested: bool = False)
 
     with connect(device) as transport:
         return roll_back(transport, runtime, untested)
+
+
+def commit(device: str) -> Slot:
+    """Serve what is on trial from now on: what a flash or a run left there without a commit.
+
+    Args:
+        device: a name or URL, as `run` takes it.
+
+    Returns:
+        The slot that was on trial.
+
+    Raises:
+        CommandFailed: nothing is on trial.
+        SlotDamaged, UntrustedKey, VersionTooOld: it may not be served; what is served stays.
+
+    >>> commit(device)  # doctest: +IGNORE_EXCEPTION_DETAIL
+    Traceback (most recent call last):
+    CommandFailed: nothing is on trial
+    """
+    from edgekit.pipeline.commit import commit_trial
+
+    with connect(device) as transport:
+        return commit_trial(transport)
 
 
 def status(device: str) -> Status:

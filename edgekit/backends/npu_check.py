@@ -17,6 +17,7 @@ from edgekit.backends.artifact_run import runner_manifest
 from edgekit.backends.free_axes import model_tensor
 from edgekit.backends.program_outputs import program_outputs
 from edgekit.errors import AcceleratorDisagreement, EdgekitError
+from edgekit.errors.extras import extra_hint
 from edgekit.ir.artifact import Artifact
 from edgekit.ir.measurement import Array
 from edgekit.ir.program import REMARK, WARNING, PassRecord, Program
@@ -37,7 +38,6 @@ LOSS_DB = 3.0
 """Most dB that the NPU's answers may be farther from the float network's than the CPU's are, by the same file."""
 ALIKE_DB = 15.0
 """Least SQNR of the NPU's answers against the CPU's where there is no float network to compare both with."""
-PACKAGE = "pip install 'edgekit[npu]', under a licence of Qualcomm's, has the next build check it on an emulated NPU"
 
 
 def check_on_npu(
@@ -62,7 +62,10 @@ def check_on_npu(
         context = overseen(lambda: compile_context(artifact.entry, out / NPU, soc, artifact.options))
     except RunnerError as error:
         if error.kind in ("package", "library", "adapter"):
-            return _unchecked(soc, f"{error}: {PACKAGE}", started)
+            package = (
+                f"{extra_hint('npu')}, under a licence of Qualcomm's, has the next build check it on an emulated NPU"
+            )
+            return _unchecked(soc, f"{error}: {package}", started)
         raise _refusal(artifact, soc, str(error)) from error
     (out / CONTEXTS).write_text(json.dumps({"schema": 1, "contexts": [context]}, sort_keys=True, indent=1), "utf-8")
     columns: list[Column] = read_columns(checks, [model_tensor(spec) for spec in artifact.signature.inputs])

@@ -19,6 +19,7 @@ from urllib.parse import unquote_to_bytes
 from edgekit.bundle.passphrase import Passphrase
 from edgekit.bundle.signing import PublicKey
 from edgekit.errors import KeyLocked, KeyUnreachable, MissingExtra, UsageError
+from edgekit.errors.extras import extra_hint
 
 SCHEME = "pkcs11:"
 MODULE = "EDGEKIT_PKCS11_MODULE"
@@ -75,7 +76,7 @@ class TokenKey:
     def _answer(self, pin: bytes | None, message: bytes | None) -> str:
         """Ask the token for hex digits: the signature of `message`, or the public key if that is None."""
         if importlib.util.find_spec("pkcs11") is None:
-            raise MissingExtra("keys in tokens need 'python-pkcs11'", hint="pip install 'edgekit[pkcs11]'")
+            raise MissingExtra("keys in tokens need 'python-pkcs11'", hint=extra_hint("pkcs11"))
         named = {"token": self.token, "serial": self.serial, "object": self.object, "id": self.id and self.id.hex()}
         secret = None if pin is None else pin.decode("utf-8", "surrogateescape")
         content = None if message is None else base64.b64encode(message).decode()

@@ -10,8 +10,10 @@ import warnings
 from pathlib import Path
 from typing import NoReturn
 
+from edgekit.cli.argv import has_option
 from edgekit.cli.logs import silence_others
 from edgekit.cli.memory import limit_bytes
+from edgekit.cli.stdout import Stdout
 from edgekit.cli.stop import Stop
 from edgekit.cli.supervisor import COMMANDS, Leave, command_in, supervise
 from edgekit.errors import Crash, EdgekitError, Interrupted, StorageError
@@ -27,10 +29,11 @@ def main() -> NoReturn:
 
 def execute(leave: Leave = os._exit) -> NoReturn:
     """Run the command line in this process; every error becomes a code, a sentence and a hint on stderr, and stdout
-    stays empty. `leave` ends a process that was interrupted.
+    stays empty, or holds the same as JSON with `--json`. `leave` ends a process that was interrupted.
     """
     stop = Stop()
     stop.install()
+    Stdout.has_document = False
     if not os.environ.get("EDGEKIT_DEBUG"):
         silence_others()
         warnings.simplefilter("ignore")
@@ -62,8 +65,9 @@ def _supervised(name: str) -> int:
 
 def _fail(error: BaseException) -> int:
     """Print what went wrong; return the exit code for it."""
-    from edgekit.cli.output import print_error
+    from edgekit.cli.output import print_error, print_error_command, print_json_error
 
+    has_stdout = not (isinstance(error, OSError) and error.errno == errno.ENOSPC)
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:  # where results go: what we write says so itself
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is left of them would be tried again at the exit
         error = StorageError("standard output cannot be written: its disk is full", hint="df -h")
@@ -74,6 +78,10 @@ def _fail(error: BaseException) -> int:
             traceback.print_exception(error)
         error = EdgekitError(_unexpected(error), hint="EDGEKIT_DEBUG=1 shows where; please report it")
     print_error(error)
+    if has_stdout and has_option(sys.argv[1:], "--json") and not Stdout.has_document:
+        print_json_error(error)
+    if has_option(sys.argv[1:], "--ci", "github"):
+        print_error_command(error)
     return error.exit_code
 
 

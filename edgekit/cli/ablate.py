@@ -9,10 +9,10 @@ import typer
 
 from edgekit.api.ablation import default_folder, kept_in, to_json
 from edgekit.api.build_session import build_cache, one_request
-from edgekit.api.builds import load_project
-from edgekit.cli import options
+from edgekit.cli import completion, options
 from edgekit.cli.build_steps import title_of
-from edgekit.cli.output import note, progress, say_lines
+from edgekit.cli.names import project_of
+from edgekit.cli.output import note, print_document, progress, say_lines
 from edgekit.errors import OptionError
 from edgekit.parity.ablation import Ablation
 from edgekit.pipeline.ablation import AblationSession
@@ -28,7 +28,15 @@ def register(app: typer.Typer) -> None:
 
 
 def ablate_command(
-    target: Annotated[str, typer.Option("--target", metavar="ID|FAMILY", help="A board, or a family's default board.")],
+    target: Annotated[
+        str,
+        typer.Option(
+            "--target",
+            metavar="ID|FAMILY",
+            help="A board, or a family's default board.",
+            autocompletion=completion.targets,
+        ),
+    ],
     project: options.Project = None,
     example: options.Example = None,
     backend: options.Backend = None,
@@ -40,6 +48,7 @@ def ablate_command(
             "--device",
             metavar="NAME|URL",
             help="Also measure the work of an inference there: emulated counts instructions, others are timed.",
+            autocompletion=completion.devices,
         ),
     ] = None,
     samples: options.Samples = None,
@@ -57,7 +66,9 @@ def ablate_command(
     """
     if form not in TABLE_FORMS:
         raise OptionError(f"no table is written as '{form}'", hint=f"one of {', '.join(TABLE_FORMS)}")
-    request = one_request(load_project(project, example=example), target, backend, profile, overrides or ())
+    request = one_request(
+        project_of(project, example, target, backend, profile), target, backend, profile, overrides or ()
+    )
     folder = out or default_folder(request)
     write, kept = kept_in(folder), list[Ablation]()
 
@@ -73,4 +84,7 @@ def ablate_command(
             if kept:
                 note(f"{len(kept[0].rows)} of {len(recipe_steps(request.profile))} steps are kept in '{folder}'")
             raise
-    say_lines(to_json(ablation) if json else TABLE_FORMS[form](ablation_section(ablation)))
+    if json:
+        print_document(to_json(ablation))
+    else:
+        say_lines(TABLE_FORMS[form](ablation_section(ablation)))

@@ -17,7 +17,9 @@ from typer.main import get_group
 
 from edgekit import __version__
 from edgekit.cli import options
-from edgekit.errors import Crash
+from edgekit.cli.argv import has_option
+from edgekit.cli.guide import GUIDES, panel_of
+from edgekit.errors import Crash, UsageError
 
 READER_GONE = 128 + signal.SIGPIPE
 """Exit code of a command whose standard output nobody reads any more: that of other programs."""
@@ -26,8 +28,9 @@ HELP = {
     "run": "Build, flash, probe the device and the reference, and compare: the verdict commits, or takes it back.",
     "plan": "Say what a build would do, without doing it and without loading torch.",
     "flash": "Put a bundle on devices; each serves it once its self-test there has passed.",
-    "status": "Show what a device serves, what is in both slots and whether it is whole, and whom it trusts.",
-    "history": "Every bundle that was flashed to a device, and what came of it, the latest last.",
+    "status": "Show what devices serve, what is in both slots and whether it is whole, and whom they trust.",
+    "history": "Every bundle that was flashed to devices, and what came of it, the latest last.",
+    "commit": "Serve what is on trial from now on: what --no-commit left, and a person has looked at.",
     "rollback": "Drop what is on trial; without a trial, serve what was committed before, once it has passed its "
     "self-test.",
     "probe": "Measure what a device serves, a bundle, or a bare model file, on real samples. Nothing is installed by "
@@ -44,7 +47,7 @@ HELP = {
     "fetched.",
     "diagnose": "Say where int8 loses, layer by layer, why, and the one thing to try next.",
     "ablate": "Take the steps of a profile out one at a time, and say what each buys and costs.",
-    "explain": "Say what an error code means.",
+    "explain": "Say what an error code means; without one, list all codes by family.",
     "targets": "The hardware there is to build for.",
     "profiles": "The recipes of compression and gates.",
     "keys": "The keys that sign bundles, and those you trust.",
@@ -62,7 +65,7 @@ class Commands(TyperGroup):
     def __init__(self, **attributes: Any) -> None:
         super().__init__(**attributes)
         for name, text in HELP.items():
-            self.add_command(TyperCommand(name, help=text))
+            self.add_command(TyperCommand(name, help=text, rich_help_panel=panel_of(name)))
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Replace the line of help by the command itself, whose module is imported."""
@@ -75,6 +78,7 @@ class Commands(TyperGroup):
         except SystemExit as error:
             if _of_broken_pipe(error):
                 sys.exit(READER_GONE)
+            _tell_as_json(error.__context__)
             raise
 
     def invoke(self, ctx: Any) -> Any:
@@ -89,6 +93,18 @@ class Commands(TyperGroup):
             if _of_broken_pipe(error):
                 raise
             raise Crash.by(error) from error
+
+
+def _tell_as_json(cause: BaseException | None) -> None:
+    """Print what was typed wrongly, which typer has told on stderr, as the document that `--json` promises."""
+    format_message = getattr(cause, "format_message", None)
+    if format_message is None or not has_option(sys.argv[1:], "--json"):
+        return
+    from edgekit.cli.output import print_json_error
+
+    context = getattr(cause, "ctx", None)
+    hint = f"{context.command_path if context else 'edgekit'} --help"
+    print_json_error(UsageError(format_message(), hint=hint))
 
 
 def _of_broken_pipe(error: BaseException) -> bool:
@@ -108,6 +124,8 @@ def load(name: str) -> Any:
     group = typer.Typer()
     import_module(f"edgekit.cli.{name.replace('-', '_')}").register(group)
     command = get_group(group).commands[name]
+    if name in GUIDES:
+        command.epilog = GUIDES[name].epilog
     _add_logging(command, [option for option in get_group(app).params if option.name in options.LOGGING])
     return command
 
@@ -144,6 +162,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Takes a trained PyTorch model to edge devices: quantized, lowered, signed, flashed, and measured "
     "against the reference.",
+    epilog="Example: edgekit build --example digits --target raspberry-pi\n\nRead on: docs/README.md",
 )
 
 

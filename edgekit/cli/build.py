@@ -5,10 +5,11 @@ from __future__ import annotations
 import typer
 
 from edgekit.api.build_session import build_requests, refused_backends, robustness_override
-from edgekit.api.builds import load_project
 from edgekit.cli import options
 from edgekit.cli.backend_table import build_each, exit_code, print_backends
 from edgekit.cli.build_steps import build_session, each_request, print_reports
+from edgekit.cli.continuous_integration import Ci, announce
+from edgekit.cli.names import project_of
 from edgekit.pipeline.request import ALL
 
 
@@ -29,6 +30,7 @@ def build_command(
     jobs: options.Jobs = 1,
     key: options.Key = "default",
     no_cache: options.NoCache = False,
+    ci: Ci = None,
     json: options.Json = False,
 ) -> None:
     """Build a signed bundle, verified on this host, and decide every gate that needs no device.
@@ -37,18 +39,21 @@ def build_command(
     the target could not be built.
     """
     changes = [*(overrides or ()), *robustness_override(robustness)]
-    loaded = load_project(project, example=example)
+    loaded = project_of(project, example, target, backend, profile)
     requests = build_requests(loaded, target, backend, profile, changes)
     if backend == ALL:
         refused = refused_backends(loaded, target, profile, changes)
         with build_session(requests, key, out, samples, reuse=not no_cache) as session:
             outcomes = build_each(session, refused, jobs)
+        built = [each.report for each in outcomes if each.report]
         if json:
-            print_reports([each.report for each in outcomes if each.report], json)
+            print_reports(built, json)
         else:
             print_backends(outcomes)
+        announce(ci, built, project)
         raise typer.Exit(exit_code(outcomes))
     with build_session(requests, key, out, samples, reuse=not no_cache) as session:
         reports = each_request(session, jobs, session.build)
     print_reports(reports, json)
+    announce(ci, reports, project)
     raise typer.Exit(1 if any(report.verdict == "failed" for report in reports) else 0)

@@ -10,7 +10,7 @@ from edgekit.api.build_session import BuildSession, build_cache
 from edgekit.api.bundles import signing_key
 from edgekit.atomic import write
 from edgekit.cli import passphrase
-from edgekit.cli.output import note, progress, say_lines
+from edgekit.cli.output import note, print_document, progress, say_lines
 from edgekit.pipeline.request import BuildRequest
 from edgekit.pipeline.stages.stage_runner import Watch
 from edgekit.pipeline.verdict import FORMS
@@ -45,7 +45,8 @@ def compile_ahead(session: BuildSession, jobs: int) -> None:
     if jobs > 1 and len(session.requests) > 1:
         with progress("labels") as watch:
             session.check_labels(watch)
-        session.compile_ahead(jobs)
+        with progress(f"compile, {jobs} at once"):
+            session.compile_ahead(jobs)
 
 
 def title_of(request: BuildRequest) -> str:
@@ -55,6 +56,9 @@ def title_of(request: BuildRequest) -> str:
 
 def print_reports(reports: Sequence[Report], json: bool, file: Path | None = None) -> None:
     """Print reports, for a person or as JSON; also write them to `file`, in the form of its ending."""
-    say_lines(to_json(reports) if json else text.render(reports))
+    if json:
+        print_document(to_json(reports))
+    else:
+        say_lines(text.render(reports))
     if file:
         write(file, FORMS[file.suffix](reports).encode())

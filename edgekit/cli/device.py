@@ -10,7 +10,7 @@ import typer
 
 from edgekit.api.devices import add_device
 from edgekit.cache import Cache
-from edgekit.cli import options
+from edgekit.cli import completion, options
 from edgekit.cli.device_repair import repair_command
 from edgekit.cli.device_trust import trust_command
 from edgekit.cli.output import note, print_json, print_table, progress, say, say_lines
@@ -26,7 +26,7 @@ Name = Annotated[str, typer.Argument(metavar="NAME", help="A target's id, or a n
 Running = Annotated[str, typer.Argument(metavar="NAME", help="As `edgekit device list` says it.")]
 
 NewName = Annotated[str, typer.Argument(metavar="NAME", help="Of yours: letters, digits and dashes.")]
-KnownName = Annotated[str, typer.Argument(metavar="NAME", help="As it was added.")]
+KnownName = Annotated[str, typer.Argument(metavar="NAME", help="As it was added.", autocompletion=completion.devices)]
 
 group = typer.Typer(
     no_args_is_help=True, help="Name devices, ask, trust and repair them; start, list, look into and end emulated ones."
@@ -43,8 +43,14 @@ def register(app: typer.Typer) -> None:
 def add_command(
     name: NewName,
     url: Annotated[str, typer.Argument(metavar="URL", help="ssh://user@host, adb://SERIAL, local:///folder")],
-    target: Annotated[str | None, typer.Option("--target", metavar="ID|FAMILY", help="Which board it is.")] = None,
-    groups: Annotated[list[str] | None, typer.Option("--group", metavar="G", help="One that it is in.")] = None,
+    target: Annotated[
+        str | None,
+        typer.Option("--target", metavar="ID|FAMILY", help="Which board it is.", autocompletion=completion.targets),
+    ] = None,
+    groups: Annotated[
+        list[str] | None,
+        typer.Option("--group", metavar="G", help="One that it is in.", autocompletion=completion.device_groups),
+    ] = None,
     check: Annotated[bool, typer.Option("--check", help="Only if it answers.")] = False,
     json: options.Json = False,
 ) -> None:
@@ -83,7 +89,12 @@ def ping_command(device: options.DeviceArgument, json: options.Json = False) -> 
 @group.command("up")
 def up_command(
     name: Name,
-    target: Annotated[str | None, typer.Option("--target", metavar="ID", help="Which board; default: NAME.")] = None,
+    target: Annotated[
+        str | None,
+        typer.Option(
+            "--target", metavar="ID", help="Which board; default: NAME.", autocompletion=completion.target_ids
+        ),
+    ] = None,
     port: Annotated[int | None, typer.Option("--port", min=1024, max=65535, help="Of 127.0.0.1, for ssh.")] = None,
     json: options.Json = False,
 ) -> None:

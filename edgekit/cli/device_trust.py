@@ -9,7 +9,7 @@ import typer
 
 from edgekit.api.host_keys import offered_host_key
 from edgekit.bundle.keys import KeyStore
-from edgekit.cli import options, passphrase
+from edgekit.cli import completion, options, passphrase
 from edgekit.cli.output import note, print_json, print_table, progress, say
 from edgekit.cli.slot_table import refused_remarks
 from edgekit.devices.device import connect, destination
@@ -31,7 +31,10 @@ def trust_command(
         list[str] | None, typer.Option("--revoke", metavar="ID", help="Never again what this one signed.")
     ] = None,
     threshold: Annotated[int | None, typer.Option("--threshold", min=1, help="So many keys must have signed.")] = None,
-    target: Annotated[str | None, typer.Option("--target", metavar="ID|FAMILY", help="It is this board.")] = None,
+    target: Annotated[
+        str | None,
+        typer.Option("--target", metavar="ID|FAMILY", help="It is this board.", autocompletion=completion.targets),
+    ] = None,
     floor: Annotated[int | None, typer.Option("--floor", min=0, help="No version below this.")] = None,
     lower_floor: Annotated[bool, typer.Option("--lower-floor", help="The floor may fall.")] = False,
     json: options.Json = False,

@@ -9,11 +9,11 @@ from typing import Annotated, Any
 import typer
 
 from edgekit.api.build_session import diagnose_request, open_build_output
-from edgekit.api.builds import load_project
 from edgekit.atomic import write as write_file
 from edgekit.cache import Cache
-from edgekit.cli import options
+from edgekit.cli import completion, options
 from edgekit.cli.build_steps import title_of
+from edgekit.cli.names import project_of
 from edgekit.cli.output import note, print_json, print_table, progress, say
 from edgekit.errors import OptionError
 from edgekit.ir import layers as records
@@ -40,7 +40,13 @@ def diagnose_command(
     project: options.Project = None,
     example: options.Example = None,
     target: Annotated[
-        str | None, typer.Option("--target", metavar="ID|FAMILY", help="A board, or a family's default board.")
+        str | None,
+        typer.Option(
+            "--target",
+            metavar="ID|FAMILY",
+            help="A board, or a family's default board.",
+            autocompletion=completion.targets,
+        ),
     ] = None,
     backend: options.Backend = None,
     profile: options.Profile = None,
@@ -68,7 +74,7 @@ def diagnose_command(
         raise OptionError(f"--write '{write}' is no profile", hint="--write profiles/NAME.toml")
     output = open_build_output(built, target, backend, profile)
     request = diagnose_request(
-        load_project(project, example=example), target, backend, profile, overrides or (), output
+        project_of(project, example, target, backend, profile), target, backend, profile, overrides or (), output
     )
     with progress(title_of(request.request)) as watch:
         examined = request.examine(write is not None, StageRunner(Cache.default().made(), watch))

@@ -10,7 +10,7 @@ import typer
 from edgekit.api import devices
 from edgekit.api.bundles import open_bundle
 from edgekit.bundle.archive import Bundle
-from edgekit.cli import options
+from edgekit.cli import completion, options
 from edgekit.cli.output import note, print_json, print_table, progress, say
 from edgekit.devices.device import Destination, destinations
 from edgekit.errors import OptionError
@@ -19,9 +19,14 @@ from edgekit.specs.accelerator import AcceleratorChoice
 
 BundleFile = Annotated[Path, typer.Argument(metavar="BUNDLE", help="A .edgekit file.")]
 Devices = Annotated[
-    list[str] | None, typer.Option("--device", metavar="NAME|URL", help="Where to, once for each device.")
+    list[str] | None,
+    typer.Option(
+        "--device",
+        metavar="NAME|URL",
+        help="Where to, once for each device.",
+        autocompletion=completion.devices,
+    ),
 ]
-Groups = Annotated[list[str] | None, typer.Option("--group", metavar="G", help="Every device in that group.")]
 DEFAULTS = Rollout()
 
 
@@ -32,7 +37,7 @@ def register(app: typer.Typer) -> None:
 def flash_command(
     bundle: BundleFile,
     device: Devices = None,
-    group: Groups = None,
+    group: options.Groups = None,
     canary: Annotated[int, typer.Option("--canary", min=0, help="So many devices go first.")] = DEFAULTS.canary,
     wave: Annotated[str, typer.Option("--wave", metavar="N|N%", help="So many follow at once.")] = DEFAULTS.wave,
     jobs: Annotated[int, typer.Option("--jobs", min=1, help="How many at the same time.")] = DEFAULTS.jobs,

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from edgekit.cli import logs
+from edgekit.cli import completion, logs
 from edgekit.specs.accelerator import AcceleratorName
 from edgekit.specs.robustness import RobustnessMeasure
 
@@ -45,18 +45,41 @@ LOGGING = ("verbose", "log")
 Project = Annotated[
     Path | None, typer.Option("--project", metavar="DIR", help="Folder with an edgekit.toml; default: this one.")
 ]
-Example = Annotated[str | None, typer.Option("--example", metavar="NAME", help="An embedded example, such as digits.")]
+Example = Annotated[
+    str | None,
+    typer.Option(
+        "--example",
+        metavar="NAME",
+        help="An embedded example, such as digits.",
+        autocompletion=completion.examples,
+    ),
+]
 Target = Annotated[
-    str, typer.Option("--target", metavar="ID|FAMILY|all", help="A board, a family's default board, or all.")
+    str,
+    typer.Option(
+        "--target",
+        metavar="ID|FAMILY|all",
+        help="A board, a family's default board, or all.",
+        autocompletion=completion.targets,
+    ),
 ]
 Backend = Annotated[
     str | None,
     typer.Option(
-        "--backend", metavar="B", help="executorch, onnx, tflite; build, plan: all; default: the target's first."
+        "--backend",
+        metavar="B",
+        help="executorch, onnx, tflite; build, plan: all; default: the target's first.",
+        autocompletion=completion.backends,
     ),
 ]
 Profile = Annotated[
-    str | None, typer.Option("--profile", metavar="ID", help="Recipe and gates; default: the family's own.")
+    str | None,
+    typer.Option(
+        "--profile",
+        metavar="ID",
+        help="Recipe and gates; default: the family's own.",
+        autocompletion=completion.profiles,
+    ),
 ]
 Set = Annotated[
     list[str] | None,
@@ -92,9 +115,36 @@ Runtime = Annotated[
         "tflite-runtime; default: the target's own.",
     ),
 ]
-Device = Annotated[str, typer.Option("--device", metavar="NAME|URL", help="Where to: local:// is this machine.")]
-DeviceArgument = Annotated[str, typer.Argument(metavar="NAME|URL", help="A device of yours, or ssh://user@host")]
-Family = Annotated[str | None, typer.Option("--family", metavar="F", help="Only of this family.")]
+Device = Annotated[
+    str,
+    typer.Option(
+        "--device",
+        metavar="NAME|URL",
+        help="Where to: local:// is this machine.",
+        autocompletion=completion.devices,
+    ),
+]
+Devices = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--device",
+        metavar="NAME|URL",
+        help="Which one, once for each device; without it and --group, all that have a name are listed.",
+        autocompletion=completion.devices,
+    ),
+]
+Groups = Annotated[
+    list[str] | None,
+    typer.Option("--group", metavar="G", help="Every device in that group.", autocompletion=completion.device_groups),
+]
+DeviceArgument = Annotated[
+    str,
+    typer.Argument(metavar="NAME|URL", help="A device of yours, or ssh://user@host", autocompletion=completion.devices),
+]
+Family = Annotated[
+    str | None,
+    typer.Option("--family", metavar="F", help="Only of this family.", autocompletion=completion.families),
+]
 Generate = Annotated[
     int | None, typer.Option("--generate", min=1, metavar="N", help="Continue a prompt by N tokens, and time them.")
 ]

@@ -16,11 +16,14 @@ from rich.table import Table
 from rich.text import Text
 
 from edgekit.cli import stop
+from edgekit.cli.heartbeat import Heartbeat
 from edgekit.cli.logs import is_verbose
+from edgekit.cli.stdout import Stdout
 from edgekit.errors import EdgekitError
 from edgekit.ir.stage_record import StageRecord
 from edgekit.pipeline.stages.stage_runner import Watch
 from edgekit.untrusted.sanitize import MAX_WORDS, json_lines, line, lines
+from edgekit.untrusted.workflow_commands import defused, defused_json, workflow_command
 
 ERRORS = Console(stderr=True, highlight=False, soft_wrap=True)
 
@@ -32,6 +35,23 @@ def print_error(error: EdgekitError) -> None:
         ERRORS.print(f"  {_shown(note)}")
     if error.hint:
         ERRORS.print(f"  [bold]hint:[/] {_shown(error.hint)}")
+
+
+def print_json_error(error: EdgekitError) -> None:
+    """Print the JSON document of a command that failed with `--json`: code, message and hint."""
+    message = "\n".join((str(error), *getattr(error, "__notes__", ())))
+    print_json({"error": {"code": error.code, "message": message, "hint": error.hint}})
+
+
+def print_error_command(error: EdgekitError) -> None:
+    """Print an annotation for GitHub Actions with an error's code, message and hint."""
+    hint = f". Hint: {error.hint}" if error.hint else ""
+    print_commands(workflow_command("error", f"{error}{hint}", MAX_WORDS, title=f"edgekit {error.code}"))
+
+
+def print_commands(text: str) -> None:
+    """Print workflow commands on stderr, where GitHub Actions reads them as it does on stdout."""
+    typer.echo(text.rstrip("\n"), err=True)
 
 
 def restore_terminal() -> None:
@@ -48,17 +68,24 @@ def note(text: str) -> None:
 
 def say(text: str) -> None:
     """Print a result in one line, whatever a device, a server or a bundle put into it."""
-    typer.echo(line(text))
+    typer.echo(_harmless(line(text)))
 
 
 def say_lines(text: str) -> None:
     """Print a result of several lines that ends with a line break: a report, or a console's output."""
-    typer.echo(lines(text), nl=False)
+    typer.echo(_harmless(lines(text)), nl=False)
 
 
 def print_json(document: object) -> None:
     """Print the one JSON document that `--json` promises."""
-    typer.echo(json_lines(json.dumps(document, indent=2, allow_nan=False, ensure_ascii=False)))
+    print_document(json.dumps(document, indent=2, allow_nan=False, ensure_ascii=False))
+
+
+def print_document(document: str) -> None:
+    """Print a JSON document that is written already, in printable letters."""
+    Stdout.has_document = True
+    shown = json_lines(document).rstrip("\n")
+    typer.echo(defused_json(shown) if _is_read_by_a_runner() else shown)
 
 
 def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
@@ -75,7 +102,7 @@ def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
 def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
     """Return a line for each row; columns are two spaces apart."""
-    cells = [[line(cell, MAX_WORDS) for cell in row] for row in rows]
+    cells = [[_harmless(line(cell, MAX_WORDS)) for cell in row] for row in rows]
     widths = [max(map(cell_len, column)) for column in zip(*cells, strict=True)]
     return ["  ".join(map(set_cell_size, row, widths)).rstrip() for row in cells]
 
@@ -91,12 +118,23 @@ def _folded(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
 
 def _shown(text: str) -> str:
     """Return a text from anywhere as rich may print it: shortened, without terminal escapes and markup."""
-    return escape(line(text, MAX_WORDS))
+    return escape(_harmless(line(text, MAX_WORDS)))
+
+
+def _harmless(text: str) -> str:
+    """Text that gives no commands to the service that runs this one."""
+    return defused(text) if _is_read_by_a_runner() else text
+
+
+def _is_read_by_a_runner() -> bool:
+    """True in a step of GitHub Actions or Azure Pipelines, whose runners look for commands in all that is printed."""
+    return "GITHUB_ACTIONS" in os.environ or "TF_BUILD" in os.environ
 
 
 @contextmanager
 def progress(title: str) -> Iterator[Watch]:
-    """Show the stage that runs, and each one's time when it ends; without a terminal, a line as each begins.
+    """Show the stage that runs, and each one's time when it ends; without a terminal, a line as each begins, and while
+    it is long (`heartbeat`).
 
     Whatever is printed inside, by a user's code or by native code, goes to stderr: stdout is for results.
     No stage starts once a signal came.
@@ -106,7 +144,8 @@ def progress(title: str) -> Iterator[Watch]:
             with _status(title) as watch:
                 yield watch
         else:
-            yield _stage_lines(title)
+            with Heartbeat(title, note) as heartbeat:
+                yield _stage_lines(title, heartbeat)
 
 
 @contextmanager
@@ -140,14 +179,19 @@ def _status(title: str) -> Iterator[Watch]:
         yield watch
 
 
-def _stage_lines(title: str) -> Watch:
+def _stage_lines(title: str, heartbeat: Heartbeat) -> Watch:
     """Return a watch that prints `[TITLE] STAGE` on stderr as a stage begins, unless log lines are shown there."""
 
     def watch(name: str, stage: StageRecord | str | None) -> None:
         if isinstance(stage, StageRecord):
+            heartbeat.end(name)
             return
         stop.check()
-        if stage is None and not is_verbose():
+        if stage is not None:
+            heartbeat.update(name, stage)
+            return
+        heartbeat.begin(name)
+        if not is_verbose():
             note(f"[{title}] {name}")
 
     return watch

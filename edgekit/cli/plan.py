@@ -8,8 +8,8 @@ from typing import Any
 import typer
 
 from edgekit.api.build_session import build_requests, output_folder, plan_request
-from edgekit.api.builds import load_project
 from edgekit.cli import options
+from edgekit.cli.names import project_of
 from edgekit.cli.output import print_json, print_table
 
 
@@ -28,7 +28,9 @@ def plan_command(
     json: options.Json = False,
 ) -> None:
     """Say what a build would do, without doing it and without loading torch."""
-    requests = build_requests(load_project(project, example=example), target, backend, profile, overrides or ())
+    requests = build_requests(
+        project_of(project, example, target, backend, profile), target, backend, profile, overrides or ()
+    )
     plans = [
         {**asdict(plan_request(request)), "out": str(output_folder(request, requests, out))} for request in requests
     ]

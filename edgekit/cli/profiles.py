@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
-from edgekit.cli import options
+from edgekit.cli import completion, options
+from edgekit.cli.names import check_family
 from edgekit.cli.output import print_json, print_table
 from edgekit.specs.catalog import Catalog
 
@@ -20,7 +23,9 @@ def list_profiles(context: typer.Context, family: options.Family = None, json: o
     """List the profiles; `show ID` prints one."""
     if context.invoked_subcommand:
         return
-    recipes = [profile for profile in Catalog.default().profiles() if family is None or family in profile.families]
+    every = Catalog.default().profiles()
+    check_family(family, {name for profile in every for name in profile.families})
+    recipes = [profile for profile in every if family is None or family in profile.families]
     if json:
         print_json({"schema": 1, "profiles": [profile.model_dump(mode="json", by_alias=True) for profile in recipes]})
         return
@@ -28,6 +33,6 @@ def list_profiles(context: typer.Context, family: options.Family = None, json: o
 
 
 @profiles.command("show")
-def show_profile(profile: str) -> None:
+def show_profile(profile: Annotated[str, typer.Argument(autocompletion=completion.profiles)]) -> None:
     """Print one profile as JSON."""
     print_json(Catalog.default().profile(profile).model_dump(mode="json", by_alias=True, exclude_none=True))

@@ -1,16 +1,22 @@
-"""`rollback`: back to what a device served before."""
+"""`rollback`: back to what devices served before."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from edgekit.api.devices import rollback
 from edgekit.cli import options
-from edgekit.cli.output import print_json, progress, say
-from edgekit.cli.slot_table import short
-from edgekit.devices.protocol import Slot
+from edgekit.cli.commit import trial_in
+from edgekit.cli.fleet_table import Document, chosen_devices, documents, exit_code, failure, only_device, print_results
+from edgekit.cli.output import note, print_json, progress, say
+from edgekit.cli.slot_table import bundle_words
+from edgekit.cli.status import asked
+from edgekit.pipeline.each_device import each_device
+
+UNDONE = {"staged": "never on trial", "trial": "on trial", "committed": "committed"}
+"""Words for the state of the slot that was left."""
 
 
 def register(app: typer.Typer) -> None:
@@ -18,20 +24,81 @@ def register(app: typer.Typer) -> None:
 
 
 def rollback_command(
-    device: options.Device,
+    device: options.Devices = None,
+    group: options.Groups = None,
     runtime: options.Runtime = None,
     untested: Annotated[bool, typer.Option("--untested", help="Go back even if that model was not run first.")] = False,
     json: options.Json = False,
 ) -> None:
-    """Drop what is on trial; without a trial, serve what was committed before, once it has passed its self-test."""
-    with progress(f"rollback {device}"):
-        outcome = rollback(device, runtime=runtime, untested=untested)
-    if json:
-        print_json({"schema": 1, "device": device, "left": _json(outcome.slot), "served": _json(outcome.served)})
+    """Drop what is on trial; without a trial, serve what was committed before, once it has passed its self-test.
+
+    Without a device, list what each would leave and serve. Exit 0 if all did it, 3 if none did, else 1.
+    """
+
+    def work(name: str) -> Document:
+        result = rollback(name, runtime=runtime, untested=untested)
+        return {
+            "left": result.slot.model_dump(mode="json"),
+            "served": result.served.model_dump(mode="json") if result.served else None,
+        }
+
+    only = only_device(device, group)
+    if only:
+        with progress(f"rollback {only}"):
+            outcome = work(only)
+        if json:
+            print_json({"schema": 1, "device": only, **outcome})
+        else:
+            say(f"{only} has left {_left(outcome)}, and serves {bundle_words(outcome['served'])}")
         return
-    served = f"serves {short(outcome.served.digest)}" if outcome.served else "serves nothing"
-    say(f"{device} has left {short(outcome.slot.digest)} ({outcome.slot.state}), and {served}")
+    if not device and not group:
+        _list_ways_back(json)
+        return
+    chosen = chosen_devices(device, group)
+    with progress(f"rollback on {len(chosen)} devices"):
+        results = each_device(chosen, work)
+    if json:
+        print_json({"schema": 1, "devices": documents(results, lambda done: done or {"left": None, "served": None})})
+    else:
+        rows = [(each.device.name, *_cells(each.result), failure(each.error)) for each in results]
+        print_results(("device", "has left", "serves", ""), rows, results)
+    raise typer.Exit(exit_code(results))
 
 
-def _json(slot: Slot | None) -> dict[str, Any] | None:
-    return slot.model_dump(mode="json") if slot else None
+def _left(outcome: Document) -> str:
+    slot = outcome["left"]
+    return f"{bundle_words(slot)}, {UNDONE.get(slot['state'], slot['state'])}"
+
+
+def _cells(outcome: Document | None) -> tuple[str, str]:
+    if outcome is None:
+        return ("", "")
+    return (_left(outcome), bundle_words(outcome["served"]))
+
+
+def _list_ways_back(json: bool) -> None:
+    chosen = chosen_devices(None, None)
+    with progress(f"ask {len(chosen)} devices"):
+        results = each_device(chosen, asked)
+    if json:
+        print_json({"schema": 1, "devices": documents(results, way_back)})
+    else:
+        rows = [(each.device.name, *_way_cells(way_back(each.result or {})), failure(each.error)) for each in results]
+        print_results(("device", "would leave", "and serve", ""), rows, results)
+        note("nothing was changed: --device NAME or --group G rolls back")
+    raise typer.Exit(exit_code(results))
+
+
+def way_back(status: Document) -> Document:
+    """Slots that a rollback would leave and serve; both None where there is nothing to go back to."""
+    slots, current = status.get("slots", {}), status.get("current")
+    trial = trial_in(status)
+    if trial:
+        return {"would_leave": trial, "would_serve": slots[current] if current else None}
+    behind = next((slot for name, slot in slots.items() if name != current and slot["state"] == "committed"), None)
+    return {"would_leave": slots[current] if current and behind else None, "would_serve": behind}
+
+
+def _way_cells(way: Document) -> tuple[str, str]:
+    left, served = way["would_leave"], way["would_serve"]
+    return (bundle_words(left), bundle_words(served)) if left else ("-", "-")

@@ -8,9 +8,10 @@ from typing import Annotated
 import typer
 
 from edgekit.api.build_session import build_requests, reference_override, robustness_override
-from edgekit.api.builds import load_project
 from edgekit.cli import options
 from edgekit.cli.build_steps import build_session, each_request, print_reports
+from edgekit.cli.continuous_integration import Ci, announce
+from edgekit.cli.names import project_of
 from edgekit.cli.probe_request import prompt_of
 from edgekit.errors import OptionError
 from edgekit.pipeline.run import Trial
@@ -41,7 +42,10 @@ def run_command(
         typer.Option("--baseline", metavar="PATH", help="An earlier run's report or --out: counts are compared."),
     ] = None,
     report: Annotated[
-        Path | None, typer.Option("--report", metavar="FILE", help="Also write it here: .html, .md, .txt or .json.")
+        Path | None,
+        typer.Option(
+            "--report", metavar="FILE", help="Also write it here: .html, .md, .txt, .json, .xml (JUnit), .sarif."
+        ),
     ] = None,
     runtime: options.Runtime = None,
     accelerator: options.Accelerator = None,
@@ -54,6 +58,7 @@ def run_command(
     ] = False,
     no_commit: Annotated[bool, typer.Option("--no-commit", help="Leave what was flashed on trial.")] = False,
     no_cache: options.NoCache = False,
+    ci: Ci = None,
     json: options.Json = False,
 ) -> None:
     """Build, flash, probe the device and the reference, and compare: the verdict commits, or takes it back.
@@ -66,7 +71,7 @@ def run_command(
         raise OptionError(f"--report: there is no folder '{report.parent}'", hint=f"mkdir -p '{report.parent}'")
     beginning = prompt_of(generate, prompt, prompt_tokens)
     requests = build_requests(
-        load_project(project, example=example),
+        project_of(project, example, target, backend, profile),
         target,
         backend,
         profile,
@@ -78,4 +83,5 @@ def run_command(
     with build_session(requests, key, out, samples, reuse=not no_cache) as session:
         reports = each_request(session, jobs, lambda request, watch: session.run(request, trial, watch))
     print_reports(reports, json, report)
+    announce(ci, reports, project)
     raise typer.Exit(0 if all(outcome.verdict == "passed" for outcome in reports) else 1)

@@ -12,7 +12,8 @@ REFUSED_HINTS = {
     "trial": "slot '{slot}' will not be committed; {why}: edgekit rollback --device {device} drops it",
     "behind": "slot '{slot}' is no way back; {why}: edgekit flash BUNDLE --device {device} replaces it",
 }
-SLOT_HEAD = ("slot", "state", "bundle", "version", "signed by", "files", "runs on")
+SLOT_HEAD = ("slot", "state", "bundle", "digest", "signed by", "files", "runs on")
+EVENT_HEAD = ("when", "bundle", "digest", "signed by", "verdict", "why")
 SHORT = 12
 """Length of a digest's prefix, in characters, that tells bundles apart for a person."""
 
@@ -23,8 +24,8 @@ def slot_rows(report: dict[str, Any]) -> list[tuple[str, ...]]:
         (
             name + (" (served)" if name == report["current"] else ""),
             slot["state"] + _time_left(slot.get("until_s")),
+            bundle_name(slot),
             short(slot["digest"]),
-            _text(slot.get("version")),
             " ".join(slot.get("signers") or ()),
             "" if slot["state"] == "empty" else "whole" if slot["whole"] else "DAMAGED",
             (slot.get("accelerator") or {}).get("kind", "") + _expired(slot.get("accelerator")),
@@ -38,8 +39,8 @@ def event_rows(report: dict[str, Any]) -> list[tuple[str, ...]]:
     return [
         (
             event["when"],
+            bundle_name(event),
             short(event["digest"]),
-            _text(event.get("version")),
             " ".join(event.get("signers") or ()),
             event["verdict"],
             _incident(event.get("detail")),
@@ -79,6 +80,19 @@ def refused_remarks(device: str, trust: dict[str, Any] | None) -> list[str]:
         REFUSED_HINTS[refused["role"]].format(**refused, device=device)
         for refused in (trust or {}).get("refused") or ()
     ]
+
+
+def bundle_name(about: dict[str, Any]) -> str:
+    """Name and version of a bundle, `digits 3`; without the name where an older edgekit wrote the slot or event."""
+    return " ".join(str(part) for part in (about.get("name"), about.get("version")) if part is not None)
+
+
+def bundle_words(about: dict[str, Any] | None) -> str:
+    """Bundle in a sentence, by name, version and the beginning of its digest: `digits 3 (4f3ad12c8899)`."""
+    if about is None or about.get("digest") is None:
+        return "nothing"
+    name, digest = bundle_name(about), short(about["digest"])
+    return f"{name} ({digest})" if name else digest
 
 
 def short(digest: str | None) -> str:

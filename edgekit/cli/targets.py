@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
-from edgekit.cli import options
+from edgekit.cli import completion, options
+from edgekit.cli.names import check_family
 from edgekit.cli.output import print_json, print_table
 from edgekit.specs.catalog import Catalog
 
@@ -20,7 +23,9 @@ def list_targets(context: typer.Context, family: options.Family = None, json: op
     """List the targets; `show ID` prints one."""
     if context.invoked_subcommand:
         return
-    boards = [target for target in Catalog.default().targets() if family in (None, target.family)]
+    every = Catalog.default().targets()
+    check_family(family, {target.family for target in every})
+    boards = [target for target in every if family in (None, target.family)]
     if json:
         print_json({"schema": 1, "targets": [target.model_dump(mode="json", by_alias=True) for target in boards]})
         return
@@ -38,6 +43,6 @@ def list_targets(context: typer.Context, family: options.Family = None, json: op
 
 
 @targets.command("show")
-def show_target(target: str) -> None:
+def show_target(target: Annotated[str, typer.Argument(autocompletion=completion.targets)]) -> None:
     """Print one target, or a family's default board, as JSON."""
     print_json(Catalog.default().target(target).model_dump(mode="json", by_alias=True, exclude_none=True))

@@ -20,6 +20,7 @@ from edgekit.datasets.pictures import Picture, read_picture
 from edgekit.datasets.recordings import SoundRecording, read_recording
 from edgekit.datasets.unlabelled_files import UnlabelledFiles
 from edgekit.errors import DataError, EdgekitError, MissingExtra, SequenceError
+from edgekit.errors.extras import extra_hint
 from edgekit.ir.measurement import Array
 from edgekit.sequences import LENGTH, trimmed
 from edgekit.specs.factory import RAISED, in_a_line, resolve
@@ -152,7 +153,7 @@ def _read_parquet(path: Path, project: Project, declared: DataSet) -> _Columns:
     try:
         from pyarrow import parquet
     except ModuleNotFoundError as error:
-        raise MissingExtra("reading Parquet needs pyarrow", hint="pip install 'edgekit[parquet]'") from error
+        raise MissingExtra("reading Parquet needs pyarrow", hint=extra_hint("parquet")) from error
     with path.open("rb") as file:
         table = parquet.read_table(file)
     columns: dict[str, Sequence[Any]] = {

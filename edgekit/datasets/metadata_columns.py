@@ -15,6 +15,7 @@ from edgekit.datasets.folders import ClassFolders
 from edgekit.datasets.metadata import typed_column
 from edgekit.datasets.unlabelled_files import UnlabelledFiles
 from edgekit.errors import DataError, EdgekitError, MissingExtra, suggest
+from edgekit.errors.extras import extra_hint
 from edgekit.ir.measurement import Array
 from edgekit.specs.factory import RAISED, in_a_line, place, resolve
 from edgekit.specs.project import DataSet
@@ -115,7 +116,7 @@ def _of_file(path: Path, names: Sequence[str], where: str) -> Mapping[str, Any]:
     try:
         from pyarrow import parquet
     except ModuleNotFoundError as error:
-        raise MissingExtra("reading Parquet needs pyarrow", hint="pip install 'edgekit[parquet]'") from error
+        raise MissingExtra("reading Parquet needs pyarrow", hint=extra_hint("parquet")) from error
     known = parquet.read_schema(path).names
     table = parquet.read_table(path, columns=[name for name in names if name in known])
     return {name: table[name].to_pylist() if name in names else [] for name in known}

@@ -13,7 +13,10 @@ from edgekit.specs.spec import Spec
 
 Count = Annotated[int, Field(ge=0)]
 Positive = Annotated[int, Field(ge=1)]
-SlotState = Literal["empty", "staged", "trial", "committed", "failed"]
+SlotState = Literal["empty", "staged", "trial", "committed", "failed", "rolled back"]
+"""State of a slot; a device says `failed` of one that a person rolled back, too, and its history why."""
+BY_HAND = {"by": "hand"}
+"""Incident in the history of a device where a person rolled back."""
 Verdict = Literal["staged", "trial", "committed", "rolled back", "expired: deadline", "expired: reboot", "repaired"]
 
 
@@ -112,6 +115,8 @@ class Slot(Answer):
     """Seconds that are left of a trial; None without one."""
     accelerator: AcceleratorChosen | None = None
     """Choice between CPU, GPU and NPU; None where there was nothing to choose from."""
+    name: str | None = None
+    """Name of the model; None where an older edgekit staged it."""
 
 
 class HistoryEvent(Answer):
@@ -125,6 +130,8 @@ class HistoryEvent(Answer):
     signers: tuple[str, ...] = ()
     detail: Mapping[str, Any] | None = None
     """The incident that led to it."""
+    name: str | None = None
+    """Name of the model; None where an older edgekit wrote the entry."""
 
 
 class PinnedKey(Answer):
@@ -184,6 +191,17 @@ class Status(Answer):
         if self.current is not None and self.current not in self.slots:
             raise ValueError("it serves a slot that it has not")
         return self
+
+    def told_apart(self) -> Status:
+        """Copy in which a slot that a person rolled back is `rolled back`: its model has not failed."""
+        last = {event.digest: event for event in self.history}
+        slots = {
+            name: slot.model_copy(update={"state": "rolled back"})
+            if slot.state == "failed" and slot.digest in last and last[slot.digest].detail == BY_HAND
+            else slot
+            for name, slot in self.slots.items()
+        }
+        return self.model_copy(update={"slots": slots})
 
 
 class Begun(Answer):

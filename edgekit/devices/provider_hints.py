@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from edgekit.errors.extras import extra_hint
 from edgekit.runner.errors import ErrorKind
 from edgekit.runner.model.accelerator import WEBGPU
 
@@ -16,7 +17,7 @@ def provider_hint(kind: ErrorKind, argv: Sequence[object]) -> str | None:
         install = f"pip install --no-deps --target {folder} {package}, then --accelerator-option packages={folder}"
         devices = "name a device that is there by an option of the kind, or --accelerator cpu"
     elif WEBGPU in argv:
-        install, devices = "pip install 'edgekit[webgpu]'; --accelerator cpu runs without it", None
+        install, devices = f"{extra_hint('webgpu')}; --accelerator cpu runs without it", None
     else:
         return None
     return {"package": install, "library": install, "adapter": devices, "nan": "--accelerator cpu"}.get(kind)

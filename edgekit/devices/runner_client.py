@@ -37,6 +37,7 @@ from edgekit.errors import (
     UntrustedKey,
     VersionTooOld,
 )
+from edgekit.errors.extras import extra_hint
 from edgekit.runner.errors import ErrorKind
 from edgekit.runner.model.accelerator import QNN_HTP
 from edgekit.specs.spec import Spec
@@ -198,7 +199,7 @@ def _refusal(
         case "nan":
             return AcceleratorNotFinite(message, hint="--accelerator-option enforce_f32=true, or --accelerator cpu")
         case "package":
-            return AcceleratorPackageMissing(message, hint="pip install 'edgekit[npu]', under Qualcomm's licence")
+            return AcceleratorPackageMissing(message, hint=f"{extra_hint('npu')}, under Qualcomm's licence")
         case "context":
             return ContextMismatch(message, hint="--accelerator-option context=false; or build it anew")
         case "formats":

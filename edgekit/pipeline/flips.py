@@ -10,6 +10,7 @@ import numpy as np
 
 from edgekit.atomic import replacing, stored, write
 from edgekit.errors import DataError, MissingExtra
+from edgekit.errors.extras import extra_hint
 from edgekit.ir.measurement import Array
 from edgekit.measure import store
 from edgekit.parity.slices.properties import channel_axis
@@ -42,7 +43,7 @@ def write_parquet(folder: Path) -> Path:
         import pyarrow
         from pyarrow import parquet
     except ModuleNotFoundError as error:
-        hint = "pip install 'edgekit[parquet]', or --flips csv"
+        hint = f"{extra_hint('parquet')}, or --flips csv"
         raise MissingExtra("writing Parquet needs pyarrow", hint=hint) from error
     kinds = {name: pyarrow.float64() for name in flips_csv.NUMBERS} | {"sample": pyarrow.int64()}
     schema = pyarrow.schema([(name, kinds.get(name, pyarrow.string())) for name in flips_csv.COLUMNS])

@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 
 from edgekit.devices.flash import Installation, manifest_of, ready, rollback, self_test, status
 from edgekit.devices.packs.equip import any_python
-from edgekit.devices.protocol import Info, Slot, Status
+from edgekit.devices.protocol import BY_HAND, Info, Slot, Status
 from edgekit.devices.runner_install import put_runner
 from edgekit.devices.transport import Transport
 from edgekit.errors import DeviceError, StateGarbled
@@ -45,14 +45,14 @@ def roll_back(device: Transport, runtime: str | None = None, untested: bool = Fa
     back = _behind(before, leaving)
     if back and not untested:
         _try(Installation(runner, PurePosixPath(back.path), back.digest or "", committed=True), info, runtime)
-    rollback(Installation(runner, PurePosixPath(leaving.path), leaving.digest or "", committed=False))
+    rollback(Installation(runner, PurePosixPath(leaving.path), leaving.digest or "", committed=False), BY_HAND)
     after = status(device)
     return RollbackResult(leaving, after.slots[after.current] if after.current else None)
 
 
 def _latest(state: Status) -> Slot | None:
     """The slot on trial, or about to be; else the one that is served."""
-    on_trial = (slot for slot in state.slots.values() if slot.state not in ("empty", "committed", "failed"))
+    on_trial = (slot for slot in state.slots.values() if slot.state in ("staged", "trial"))
     return next(on_trial, state.slots[state.current] if state.current else None)
 
 

@@ -28,7 +28,7 @@ from edgekit.pipeline.stages.loss_remark import loss_remarks
 from edgekit.pipeline.stages.temperature import temperature_remarks
 from edgekit.pipeline.stages.vendor_comparison import vendor_remarks
 from edgekit.report.assemble import BuildFacts, ProbeFacts, describe, report
-from edgekit.report.forms import flips_csv, html, markdown, text
+from edgekit.report.forms import flips_csv, html, junit, markdown, sarif, text
 from edgekit.report.record import BundleRecord
 from edgekit.report.report import Report, to_json
 from edgekit.samples import Samples
@@ -39,7 +39,15 @@ FLIPS = "flips.csv"
 """Table of the samples that were answered otherwise, beside the report."""
 TRAINING = ("prune", "recover", "train-quantized")
 """Passes whose time the cost of the build is computed from, even if they ran in an earlier build."""
-FORMS = {".json": to_json, ".md": markdown.render, ".html": html.render, ".txt": text.render}
+FORMS = {
+    ".json": to_json,
+    ".md": markdown.render,
+    ".html": html.render,
+    ".txt": text.render,
+    ".xml": junit.render,
+    ".sarif": sarif.render,
+}
+"""Forms of reports by the ending of their files."""
 
 
 def decide(

@@ -100,7 +100,15 @@ SLOT = {
     "signers": ["ab"],
     "until_s": None,
 }
-EVENT = {"digest": "0" * 64, "when": "2026-01-01", "verdict": "committed", "version": 1, "signers": [], "detail": None}
+EVENT = {
+    "digest": "0" * 64,
+    "name": "digits",
+    "when": "2026-01-01",
+    "verdict": "committed",
+    "version": 1,
+    "signers": [],
+    "detail": None,
+}
 STATUS = {"current": "a", "slots": {"a": SLOT, "b": SLOT}, "history": [EVENT], "trust": TRUSTED, "lease": None}
 FILE = {"path": "model.onnx", "sha256": "0" * 64, "bytes": 2}
 NAMES = ("../escape", "../../beside/file", "/beside/file", "a/b", "", "x" * 300)

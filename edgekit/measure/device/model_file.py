@@ -18,6 +18,7 @@ from edgekit.devices.measurement_protocol import Described
 from edgekit.devices.runner_client import Runner
 from edgekit.devices.runner_install import put_runner
 from edgekit.errors import ModelFileError, RuntimeMissing, suggest
+from edgekit.errors.extras import extra_hint
 from edgekit.ir.artifact import FORMATS, Format
 from edgekit.ir.signature import Signature
 from edgekit.runner.layout import MANIFEST
@@ -105,7 +106,7 @@ def _ask(file: Path, format: Format, scratch: Path, shapes: Shapes) -> Described
     with Local(f"local://{scratch / 'device'}") as here:
         runner, info = put_runner(here, (here.python,))
         if info.runtimes.get(format) is None:
-            hint = f"pip install 'edgekit[{EXTRAS[format]}]'"
+            hint = extra_hint(EXTRAS[format])
             raise RuntimeMissing(f"nothing on this machine runs .{format}, so nothing can describe '{file}'", hint=hint)
         argv: list[object] = ["describe", file.resolve(), "--format", format]
         try:

@@ -15,6 +15,7 @@ from edgekit.backends.lowering_process import Lowering
 from edgekit.backends.store import load_artifact
 from edgekit.cache import tool_versions
 from edgekit.errors import MissingExtra
+from edgekit.errors.extras import extra_hint
 from edgekit.frontend.store import load_history
 from edgekit.ir.artifact import Artifact
 from edgekit.ir.program import PassRecord
@@ -239,7 +240,7 @@ class Compilation:
         if missing:
             raise MissingExtra(
                 f"backend '{self.request.runtime.backend}' needs '{missing}', which is not installed",
-                hint="pip install torch==2.13.0 && pip install 'edgekit[build]'",
+                hint=f"pip install torch==2.13.0 && {extra_hint('build')}",
             )
 
     def _reused(self) -> list[Path]:

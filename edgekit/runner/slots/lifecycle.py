@@ -157,7 +157,7 @@ def slot_in_use(slot: Path) -> Iterator[None]:
 
 def _slot_status(root: Path, state: State, name: str) -> State:
     entry = state["slots"][name]
-    shown = {key: entry[key] for key in ("state", "digest", "version", "signers")}
+    shown = {key: entry[key] for key in ("state", "digest", "name", "version", "signers")}
     until_s = deadlines.left_s(entry["deadline"]) if entry["deadline"] else None
     rest = {"whole": is_whole(root, state, name), "until_s": until_s, "accelerator": _accelerator(entry["accelerator"])}
     return {**shown, "path": str(root / name), **rest}

@@ -197,5 +197,5 @@ def _facts(slot: _Content) -> State:
     listing = slot.listing
     if listing is None:
         return {"digest": slot.digest}
-    entry = {"digest": slot.digest, "version": listing.version, "floor": listing.floor}
+    entry = {"digest": slot.digest, "name": listing.name, "version": listing.version, "floor": listing.floor}
     return entry if slot.recorded else {**entry, "signers": list(listing.signer_ids)}

@@ -150,8 +150,8 @@ def _pin(root: Path, trust: Trust, listing: SignedListing) -> list[str]:
 
 
 def _staged_entry(digest: str, listing: SignedListing) -> State:
-    fields = {"version": listing.version, "floor": listing.floor, "signers": list(listing.signer_ids)}
-    return {"state": "staged", "digest": digest, "deadline": None, **fields}
+    named = {"digest": digest, "name": listing.name, "version": listing.version, "floor": listing.floor}
+    return {"state": "staged", "deadline": None, **named, "signers": list(listing.signer_ids)}
 
 
 def _replace(staging: Path, slot: Path) -> None:

@@ -103,7 +103,7 @@ def changed(state: State, slot: str, /, **fields: Any) -> State:
 
 def recorded(state: State, slot: str, verdict: str, detail: Any = None) -> State:
     """Copy of the state with one more entry of history, about the bundle in that slot."""
-    about = {name: state["slots"][slot][name] for name in ("digest", "version", "signers")}
+    about = {name: state["slots"][slot][name] for name in ("digest", "name", "version", "signers")}
     when = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     entry = {**about, "when": when, "verdict": verdict, "detail": detail}
     return {**state, "history": [*state["history"], entry][-HISTORY_LIMIT:]}

@@ -13,6 +13,7 @@ STATES = ("empty", "staged", "trial", "committed", "failed")
 EMPTY: dict[str, Any] = {
     "state": "empty",
     "digest": None,
+    "name": None,
     "version": None,
     "floor": 0,
     "signers": [],
@@ -20,11 +21,12 @@ EMPTY: dict[str, Any] = {
     "accelerator": None,
 }
 VERDICTS = ("staged", "trial", "committed", "rolled back", "expired: deadline", "expired: reboot", "repaired")
-EVENT = ("digest", "when", "verdict", "version", "signers", "detail")
+EVENT = ("digest", "name", "when", "verdict", "version", "signers", "detail")
 FRESH: dict[str, Any] = {"schema": 1, "slots": dict.fromkeys(SLOTS, EMPTY), "history": []}
 _NONE = type(None)
 _KINDS: Mapping[str, tuple[type, ...]] = {
     "digest": (str, _NONE),
+    "name": (str, _NONE),
     "version": (int, _NONE),
     "floor": (int,),
     "signers": (list,),
@@ -64,7 +66,7 @@ def _slot(written: Any) -> dict[str, Any]:
     if written.get("state", "empty") == "empty":
         return EMPTY
     slot = {name: written.get(name, EMPTY[name]) for name in EMPTY}
-    for name in ("digest", "version", "floor", "signers"):
+    for name in ("digest", "name", "version", "floor", "signers"):
         _checked(slot, name)
     if slot["state"] not in STATES:
         raise ValueError(f"a slot is never '{slot['state']}'")
@@ -87,7 +89,7 @@ def is_deadline(value: Any) -> bool:
 def _event(written: Any) -> dict[str, Any]:
     if not isinstance(written, dict):
         raise TypeError("an entry of 'history' is no object")
-    event = {"version": None, "signers": [], "detail": None, **written}
+    event = {"name": None, "version": None, "signers": [], "detail": None, **written}
     if event["verdict"] not in VERDICTS:
         raise ValueError(f"no verdict is '{event['verdict']}'")
     return {name: _checked(event, name) for name in EVENT}

@@ -28,6 +28,9 @@ MAX_SIGNATURES = 8
 SIGNATURE_BYTES = 8 + 16 + 1 + 88 + 1
 _LINE = re.compile(rb"(ed25519:[0-9a-f]{16}) ([A-Za-z0-9+/]{86}==)\n")
 
+MAX_NAME = 100
+"""Characters of a model's name that a device keeps."""
+
 
 class SignedListing(NamedTuple):
     """Fields of a manifest whose signatures were verified."""
@@ -46,6 +49,8 @@ class SignedListing(NamedTuple):
     """Time in UTC until which it may be installed."""
     signers: tuple[bytes, ...]
     """Public keys, sorted by id."""
+    name: str | None = None
+    """Name of the model, for people."""
 
     @property
     def signer_ids(self) -> tuple[str, ...]:
@@ -139,7 +144,9 @@ def _parsed(raw: bytes, signers: tuple[bytes, ...]) -> SignedListing:
         expires = moment(written.get("expires"))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise RunnerError("data", f"the manifest makes no sense: {type(error).__name__}: {error}") from error
-    return SignedListing(files, target, family, arch, format, runtimes, version, floor, expires, signers)
+    name = written.get("name")
+    shown = name[:MAX_NAME] if isinstance(name, str) else None
+    return SignedListing(files, target, family, arch, format, runtimes, version, floor, expires, signers, shown)
 
 
 def _path(path: str) -> str:

@@ -19,6 +19,7 @@ from edgekit.devices.protocol import Info
 from edgekit.devices.runner_client import Runner
 from edgekit.devices.transport import Completed
 from edgekit.errors import EdgekitError, ModelFileError, RuntimeMissing
+from edgekit.errors.extras import extra_hint
 from edgekit.measure.device import model_file
 from edgekit.measure.device.installed_bundle import Installed, unpacked
 from edgekit.measure.device.model_file import open_model_file
@@ -113,7 +114,7 @@ def test_without_a_runtime_the_hint_says_what_brings_it(tmp_path: Path, monkeypa
         open_model_file(_file(tmp_path, "tflite")),
     ):
         pass
-    assert raised.value.hint == "pip install 'edgekit[tflite]'"
+    assert raised.value.hint == extra_hint("tflite")
 
 
 class Dying(Local):

@@ -25,6 +25,7 @@ from edgekit.errors import (
     ServingError,
     SpecError,
 )
+from edgekit.errors.extras import extra_hint
 from edgekit.ir.measurement import Array, Measurement
 from edgekit.measure.serving import retry
 from edgekit.measure.serving.reference import open_reference
@@ -330,7 +331,7 @@ def test_without_the_client_the_extra_that_has_it_is_named(samples: Samples, mon
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(MissingExtra, match="'tritonclient'") as missing:
         ask(project("grpc://127.0.0.1:9/digits"), few(samples))
-    assert missing.value.hint == "pip install 'edgekit[serving]'"
+    assert missing.value.hint == extra_hint("serving")
 
 
 @pytest.mark.parametrize("way", ["http", "grpc"])

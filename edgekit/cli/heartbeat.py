@@ -1,0 +1,71 @@
+"""Signs of life of a long stage where stderr is no terminal: services of continuous integration end silent jobs."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from types import TracebackType
+
+SILENCE_S = 15.0
+"""Seconds without a line after which one is printed: a line at least every 20 s, also on a busy machine."""
+
+
+class Heartbeat:
+    """Thread that prints how long a stage has been running, `[TITLE] STAGE, 45 s so far`, unless a line came meanwhile.
+
+    tell: prints a line. silence_s: seconds without a line before one is printed.
+    """
+
+    def __init__(self, title: str, tell: Callable[[str], None], silence_s: float = SILENCE_S) -> None:
+        self._title, self._tell, self._silence_s = title, tell, silence_s
+        self._ended = threading.Event()
+        self._lock = threading.Lock()
+        self._running: dict[str, tuple[float, str]] = {}
+        self._began = self._line_at = time.monotonic()
+        self._thread = threading.Thread(target=self._beat, daemon=True)
+
+    def __enter__(self) -> Heartbeat:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._ended.set()
+
+    def begin(self, stage: str) -> None:
+        """Note that a stage began, and that its line was printed."""
+        with self._lock:
+            self._line_at = time.monotonic()
+            self._running.setdefault(stage, (self._line_at, ""))
+
+    def update(self, stage: str, words: str) -> None:
+        """Note how far a stage is, in a few words."""
+        with self._lock:
+            began, _ = self._running.get(stage, (time.monotonic(), ""))
+            self._running[stage] = (began, words)
+
+    def end(self, stage: str) -> None:
+        """Note that a stage has ended."""
+        with self._lock:
+            self._running.pop(stage, None)
+
+    def _beat(self) -> None:
+        wait_s = self._silence_s
+        while not self._ended.wait(wait_s):
+            with self._lock:
+                now = time.monotonic()
+                wait_s = self._line_at + self._silence_s - now
+                if wait_s > 0:
+                    continue
+                self._line_at, wait_s = now, self._silence_s
+                line = self._line(now)
+            self._tell(line)
+
+    def _line(self, now: float) -> str:
+        """Line on the stage that began last, which is the innermost; without one, on the whole."""
+        if not self._running:
+            return f"[{self._title}] {now - self._began:.0f} s so far"
+        stage, (began, words) = list(self._running.items())[-1]
+        return f"[{self._title}] {f'{stage} {words}'.strip()}, {now - began:.0f} s so far"
