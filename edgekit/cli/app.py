@@ -22,6 +22,7 @@ from edgekit.errors import Crash
 READER_GONE = 128 + signal.SIGPIPE
 """Exit code of a command whose standard output nobody reads any more: that of other programs."""
 HELP = {
+    "init": "Write a project from a trained model and samples: edgekit.toml, model.py and data.py.",
     "build": "Build a signed bundle, verified on this host, and decide every gate that needs no device.",
     "run": "Build, flash, probe the device and the reference, and compare: the verdict commits, or takes it back.",
     "plan": "Say what a build would do, without doing it and without loading torch.",

@@ -21,6 +21,8 @@ Errors that edgekit raises on purpose, a module per wing:
     - SampleUnfit            EK118  a sample cannot be preprocessed as [inputs] states
     - TokenizerMismatch      EK119  a tokenizer is another one than [inputs] states
     - FunctionRefused        EK122  a function for preprocess is none that devices know
+    - ScaffoldError          EK123  init finds no model or samples, or they do not go together
+    - ProjectExists          EK124  init would write into a project, or beside one
   x CompileError             the model could not be taken through the compiler; exit 3
     - LoadError              EK201  the project's code failed, or its factory returned no module
     - ForwardError           EK202  the model's forward failed on the stated shape
@@ -197,7 +199,9 @@ from edgekit.errors.usage import (
     OptionError,
     OutOfRange,
     PictureError,
+    ProjectExists,
     SampleUnfit,
+    ScaffoldError,
     SequenceError,
     SpecError,
     TokenizerMismatch,
@@ -272,9 +276,11 @@ __all__ = [
     "PictureError",
     "PortTaken",
     "ProbeError",
+    "ProjectExists",
     "RuntimeMismatch",
     "RuntimeMissing",
     "SampleUnfit",
+    "ScaffoldError",
     "SelfTestFailed",
     "SequenceError",
     "ServerFailed",
