@@ -39,6 +39,8 @@ HELP = {
     "diagnose": "Say where int8 loses, layer by layer, why, and the one thing to try next.",
     "ablate": "Take the steps of a profile out one at a time, and say what each buys and costs.",
     "explain": "Say what an error code means.",
+    "doctor": "Say what this machine has and lacks, and what to type: versions, memory, disk, QEMU, adb, ssh, devices.",
+    "cache": "What finished stages of builds and downloads take, and their removal.",
     "targets": "The hardware there is to build for.",
     "profiles": "The recipes of compression and gates.",
     "keys": "The keys that sign bundles, and those you trust.",

@@ -100,6 +100,7 @@ Errors that edgekit raises on purpose, a module per wing:
   x Interrupted              EK504  stopped by Ctrl-C or a signal
   x Crash                    EK505  the process that runs a project's code ended without a result
   x MemoryLimit              EK506  a command held more memory than it may
+  x CacheInUse               EK507  the cache cannot be cleaned while a build uses it
 
 A missed gate is a result and none of these. `edgekit explain CODE` prints the docstring of the class.
 """
@@ -178,7 +179,7 @@ from edgekit.errors.device import (
     TrustLost,
     Unreachable,
 )
-from edgekit.errors.host import Crash, Interrupted, MemoryLimit, MissingExtra, OutputBusy, StorageError
+from edgekit.errors.host import CacheInUse, Crash, Interrupted, MemoryLimit, MissingExtra, OutputBusy, StorageError
 from edgekit.errors.serving import (
     ModelMismatch,
     ServerFailed,
@@ -225,6 +226,7 @@ __all__ = [
     "AuthenticationRefused",
     "BootFailed",
     "BundleError",
+    "CacheInUse",
     "CaptureError",
     "ClassMismatch",
     "CommandFailed",
