@@ -33,6 +33,7 @@ HELP = {
     "self-test.",
     "probe": "Measure what a device serves, a bundle, or a bare model file, on real samples. Nothing is installed by "
     "it.",
+    "predict": "Say what a bundle, or a device, answers to pictures, beside the float network if its project is here.",
     "compare": "Compare two measurements of the same samples, pair by pair.",
     "report": "Show the reports in a folder, and in the folders in it.",
     "inspect": "Verify a bundle, and say what is in it.",
