@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from edgekit.cli import options
-from edgekit.cli.output import ERRORS, note, print_json, progress, say
+from edgekit.cli.output import note, print_json, progress, say
 from edgekit.errors import ScaffoldError
 from edgekit.scaffold.draft import Draft
 from edgekit.scaffold.picture_folder import PictureFolder
@@ -21,6 +21,7 @@ from edgekit.scaffold.project_files import rewrite, written
 from edgekit.scaffold.survey import Stated, draft
 from edgekit.scaffold.trial import Answered, completed, sentences, try_project
 from edgekit.specs.project import Project
+from edgekit.untrusted.sanitize import line
 
 
 def register(app: typer.Typer) -> None:
@@ -95,13 +96,13 @@ def _ask(question: str, answers: Sequence[str], default: str) -> str:
     for number, answer in enumerate(answers, 1):
         note(f"  {number}  {answer}")
     while True:
-        typed = str(typer.prompt(question, default=default or None, err=True)).strip()
+        typed = str(typer.prompt(question, default=line(default) or None, err=True)).strip()
         with contextlib.suppress(ValueError, IndexError):
             if answers and typed not in answers and int(typed) > 0:
                 typed = answers[int(typed) - 1]
         if not answers or typed in answers:
             return typed
-        ERRORS.print(f"one of 1 to {len(answers)}")
+        note(f"one of 1 to {len(answers)}")
 
 
 def _found(drafted: Draft) -> list[str]:
