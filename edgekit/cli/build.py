@@ -8,6 +8,7 @@ from edgekit.api.build_session import build_requests, robustness_override
 from edgekit.api.builds import load_project
 from edgekit.cli import options
 from edgekit.cli.build_steps import build_session, each_request, print_reports
+from edgekit.cli.next_command import note_after_build
 
 
 def register(app: typer.Typer) -> None:
@@ -38,4 +39,6 @@ def build_command(
     with build_session(requests, key, out, samples, reuse=not no_cache) as session:
         reports = each_request(session, jobs, session.build)
     print_reports(reports, json)
+    for request, report in zip(requests, reports, strict=True):
+        note_after_build(request, report, session.folder(request))
     raise typer.Exit(1 if any(report.verdict == "failed" for report in reports) else 0)

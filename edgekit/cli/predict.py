@@ -37,7 +37,7 @@ def predict_command(
     top: Annotated[int, typer.Option("--top", min=1, metavar="N", help="How many classes are shown.")] = 3,
     json: options.Json = False,
 ) -> None:
-    """Say what a bundle, or a device, answers to pictures, beside the float network where its project is here.
+    """Say what a bundle, or a device, answers to pictures, beside the float network if its project is here.
 
     Example: `edgekit predict edgekit-out/…/NAME.edgekit photo.jpg`. More: docs/first-hour.md.
     """

@@ -186,7 +186,7 @@ class Project(Spec):
         if not path.is_file():
             raise SpecError(
                 f"no '{FILE}' in '{folder}'",
-                hint="edgekit build --example digits, or --project DIR with a project in it",
+                hint="edgekit init writes one; --project DIR names another; or edgekit build --example digits",
             )
         root, faults = folder.resolve(), Faults()
         values = with_onnx_inputs(read_toml(path), root)  # without them, no input is known
