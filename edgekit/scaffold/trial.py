@@ -6,6 +6,7 @@ is right less often.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 
 SAMPLES = 100
 """Samples that are tried: differences of normalization are tens of points."""
+LEAST_SAMPLES = 20
+BUDGET_S = 20.0
+"""Seconds that the answers of all preprocessings may take together: large networks answer fewer samples."""
 IMAGENET = {"mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}
 HALF = {"mean": [0.5], "std": [0.5]}
 NAMES = ("pixels from 0 to 1", "mean and std of ImageNet", "pixels from -1 to 1", "pixels from 0 to 255")
@@ -66,13 +70,21 @@ def try_project(project: Project) -> PreprocessTrial:
     samples: dict[str, Samples] = {}
     shapes: dict[str, tuple[int, ...]] = {}
     tried = []
-    for preprocess, words in _choices(project, name):
+    count = SAMPLES
+    choices = list(_choices(project, name))
+    for preprocess, words in choices:
         changes = [Override("project", ("inputs", name, "preprocess"), preprocess)] if preprocess else []
         variant = override.apply(project, "project", changes)
         model = load(variant)
         steps = repr(variant.inputs[name].steps)
+        if not samples:
+            few = load_samples(variant, "evaluation", LEAST_SAMPLES)
+            began = time.perf_counter()
+            _accuracy(variant, model, few)
+            each_s = (time.perf_counter() - began) / len(few)
+            count = int(max(LEAST_SAMPLES, min(SAMPLES, BUDGET_S / len(choices) / each_s)))
         if steps not in samples:
-            samples[steps] = load_samples(variant, "evaluation", SAMPLES)
+            samples[steps] = load_samples(variant, "evaluation", count)
         accuracy = _accuracy(variant, model, samples[steps])
         tried.append(Answered(preprocess, words, accuracy, len(samples[steps])))
         shapes = {key: tuple(value.shape) for key, value in model.module.model.state_dict().items()}
@@ -152,7 +164,7 @@ def sentences(tried: Sequence[Answered], classes: int) -> list[str]:
         words[0] += f"; at most {others[0].accuracy or 0:.0%} with {len(others)} others"
     if best.accuracy < 2 / max(classes, 2):
         words.append(
-            "that is little: were the classes trained in another order, or pictures prepared otherwise? "
-            "`[model] classes` and `preprocess` in edgekit.toml say how"
+            "that is little: does the network take another size (--size), were the classes trained in another order, "
+            "or pictures prepared otherwise? `[model] classes` and `preprocess` in edgekit.toml say how"
         )
     return words
