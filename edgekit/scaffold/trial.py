@@ -32,6 +32,8 @@ BUDGET_S = 20.0
 IMAGENET = {"mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}
 HALF = {"mean": [0.5], "std": [0.5]}
 NAMES = ("pixels from 0 to 1", "mean and std of ImageNet", "pixels from -1 to 1", "pixels from 0 to 255")
+FEW = 2
+"""Samples that another preprocessing must answer beyond one that comes before it: fewer are chance."""
 MARGIN = 0.02
 """Share of answers by which another preprocessing must be better than one that comes before it."""
 
@@ -79,6 +81,7 @@ def try_project(project: Project) -> PreprocessTrial:
         steps = repr(variant.inputs[name].steps)
         if not samples:
             few = load_samples(variant, "evaluation", LEAST_SAMPLES)
+            _accuracy(variant, model, few)  # the first answers of a process take longer
             began = time.perf_counter()
             _accuracy(variant, model, few)
             each_s = (time.perf_counter() - began) / len(few)
@@ -88,7 +91,8 @@ def try_project(project: Project) -> PreprocessTrial:
         accuracy = _accuracy(variant, model, samples[steps])
         tried.append(Answered(preprocess, words, accuracy, len(samples[steps])))
         shapes = {key: tuple(value.shape) for key, value in model.module.model.state_dict().items()}
-    best = max(tried, key=lambda each: round((each.accuracy or 0) / MARGIN))  # the first of those that are as good
+    least = max(each.accuracy or 0.0 for each in tried) - max(MARGIN, FEW / count)
+    best = next(each for each in tried if (each.accuracy or 0.0) >= least)  # the first of those that are as good
     return PreprocessTrial((best, *(each for each in tried if each is not best)), shapes)
 
 
@@ -161,7 +165,9 @@ def sentences(tried: Sequence[Answered], classes: int) -> list[str]:
     words = [f"tried: right on {best.accuracy:.0%} of {best.count} samples with {best.name}"]
     others = sorted(tried[1:], key=lambda each: -(each.accuracy or 0))
     if others:
-        words[0] += f"; at most {others[0].accuracy or 0:.0%} with {len(others)} others"
+        most = others[0].accuracy or 0.0
+        words[0] += f"; at most {most:.0%} with {len(others)} others"
+        words[0] += ", which so few samples do not tell apart" if most > best.accuracy else ""
     if best.accuracy < 2 / max(classes, 2):
         words.append(
             "that is little: does the network take another size (--size), were the classes trained in another order, "
