@@ -28,7 +28,11 @@ SEAL = "entry.json"
 SETTLED_S = 2.0
 """Age in seconds of a file's last change from which on this process remembers its digest: a later change has another
 time, by the coarse clock of any file system."""
+USERS = "users.lock"
+"""File of which every process that has the cache open holds a shared lock: whoever cleans it needs it alone."""
 _known: dict[tuple[int, ...], str] = {}
+_users: dict[Path, int] = {}
+"""Descriptors of the locks that this process holds, by the cache's folder; its end gives them back."""
 
 
 @dataclass(frozen=True)
@@ -48,14 +52,31 @@ class Cache:
         return cls(user_paths.downloads())._swept()
 
     def made(self) -> Cache:
-        """Make the folder if it is missing. Raises StorageError if that fails."""
+        """Make the folder if it is missing, and hold it: none of it is cleaned while this process runs.
+
+        Raises StorageError if the folder cannot be made.
+        """
         with storage_errors(self.root):
             try:
                 self.root.mkdir(parents=True, exist_ok=True)
+                self._hold()
             except (FileExistsError, FileNotFoundError, NotADirectoryError) as error:
                 hint = "EDGEKIT_CACHE and EDGEKIT_DOWNLOADS name other folders"
                 raise StorageError(f"the cache '{self.root}' cannot be made: {error.strerror}", hint=hint) from error
         return self
+
+    def _hold(self) -> None:
+        """Hold the shared lock of the cache's users; nothing where the folder or its file system has none."""
+        if self.root in _users:
+            return
+        with contextlib.suppress(OSError):
+            descriptor = os.open(self.root / USERS, os.O_RDWR | os.O_CREAT, 0o666)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_SH)
+            except OSError:
+                os.close(descriptor)
+                raise
+            _users[self.root] = descriptor
 
     def find(self, key: str) -> Path | None:
         """Find the entry of `key`; None if it is not there, or a file in it does not match its digest."""

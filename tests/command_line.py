@@ -21,6 +21,8 @@ import pytest
 
 COMMAND = (sys.executable, "-m", "edgekit.cli")
 NOTHING: Mapping[str, str] = {}
+NEXT = re.compile(r"^(bundle|next|TAKEN BACK|ON TRIAL): ?.*\n", re.MULTILINE)
+"""Line after a build or a run that says where the bundle lies, what became of it, or what to type."""
 STAGE = re.compile(r"^\[[^\]\n]+\] (.+)\n", re.MULTILINE)
 """Line that tells of a stage as it begins, where stderr is no terminal."""
 LENIENT = (
@@ -49,8 +51,8 @@ class Ended:
 
     @property
     def err(self) -> str:
-        """Standard error, but for the lines that tell of a stage as it begins."""
-        return STAGE.sub("", self.stderr)
+        """Standard error, but for the lines that tell of a stage as it begins, and of what comes next."""
+        return NEXT.sub("", STAGE.sub("", self.stderr))
 
     @property
     def stages(self) -> list[str]:

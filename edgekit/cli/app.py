@@ -24,6 +24,7 @@ from edgekit.errors import Crash, UsageError
 READER_GONE = 128 + signal.SIGPIPE
 """Exit code of a command whose standard output nobody reads any more: that of other programs."""
 HELP = {
+    "init": "Write a project from a trained model and samples: edgekit.toml, model.py and data.py.",
     "build": "Build a signed bundle, verified on this host, and decide every gate that needs no device.",
     "run": "Build, flash, probe the device and the reference, and compare: the verdict commits, or takes it back.",
     "plan": "Say what a build would do, without doing it and without loading torch.",
@@ -35,6 +36,7 @@ HELP = {
     "self-test.",
     "probe": "Measure what a device serves, a bundle, or a bare model file, on real samples. Nothing is installed by "
     "it.",
+    "predict": "Say what a bundle, or a device, answers to pictures, beside the float network if its project is here.",
     "compare": "Compare two measurements of the same samples, pair by pair.",
     "report": "Show the reports in a folder, and in the folders in it.",
     "inspect": "Verify a bundle, and say what is in it.",
@@ -48,6 +50,8 @@ HELP = {
     "diagnose": "Say where int8 loses, layer by layer, why, and the one thing to try next.",
     "ablate": "Take the steps of a profile out one at a time, and say what each buys and costs.",
     "explain": "Say what an error code means; without one, list all codes by family.",
+    "doctor": "Say what this machine has and lacks, and what to type: versions, memory, disk, QEMU, adb, ssh, devices.",
+    "cache": "What finished stages of builds and downloads take, and their removal.",
     "targets": "The hardware there is to build for.",
     "profiles": "The recipes of compression and gates.",
     "keys": "The keys that sign bundles, and those you trust.",

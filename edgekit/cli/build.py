@@ -10,6 +10,7 @@ from edgekit.cli.backend_table import build_each, exit_code, print_backends
 from edgekit.cli.build_steps import build_session, each_request, print_reports
 from edgekit.cli.continuous_integration import Ci, announce
 from edgekit.cli.names import project_of
+from edgekit.cli.next_command import note_after_build
 from edgekit.pipeline.request import ALL
 
 
@@ -55,5 +56,7 @@ def build_command(
     with build_session(requests, key, out, samples, reuse=not no_cache) as session:
         reports = each_request(session, jobs, session.build)
     print_reports(reports, json)
+    for request, report in zip(requests, reports, strict=True):
+        note_after_build(request, report, session.folder(request))
     announce(ci, reports, project)
     raise typer.Exit(1 if any(report.verdict == "failed" for report in reports) else 0)

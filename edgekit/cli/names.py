@@ -42,7 +42,7 @@ def _check_names(folder: Path | None, target: str | None, backend: str | None, p
     catalog, backends = Catalog.default(folder), plugins.names("backends")
     if target not in (None, ALL):
         catalog.target(target)
-    if backend is not None and backend not in backends:
+    if backend not in (None, ALL) and backend not in backends:
         hint = suggest(backend, backends, f"one of {', '.join(backends)}")
         raise UnknownName(f"no backend is named '{backend}'", hint=hint)
     if profile is not None:

@@ -20,6 +20,7 @@ from edgekit.cli.heartbeat import Heartbeat
 from edgekit.cli.logs import is_verbose
 from edgekit.cli.stdout import Stdout
 from edgekit.errors import EdgekitError
+from edgekit.errors.faults import ALSO
 from edgekit.ir.stage_record import StageRecord
 from edgekit.pipeline.stages.stage_runner import Watch
 from edgekit.untrusted.sanitize import MAX_WORDS, json_lines, line, lines
@@ -29,12 +30,17 @@ ERRORS = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 def print_error(error: EdgekitError) -> None:
-    """Print `error EK102: what and where`, and below it what is kept nonetheless, and what to type."""
+    """Print `error EK102: what and where`; below it what is kept nonetheless, what to type, and the other faults."""
     ERRORS.print(f"[bold red]error {error.code}:[/] {_shown(str(error))}")
-    for note in getattr(error, "__notes__", ()):
-        ERRORS.print(f"  {_shown(note)}")
+    notes = getattr(error, "__notes__", ())
+    faults = [note for note in notes if note.startswith(ALSO)]  # with hints of their own
+    for note in notes:
+        if note not in faults:
+            ERRORS.print(f"  {_shown(note)}")
     if error.hint:
         ERRORS.print(f"  [bold]hint:[/] {_shown(error.hint)}")
+    for fault in faults:
+        ERRORS.print(f"  {_shown(fault)}")
 
 
 def print_json_error(error: EdgekitError) -> None:

@@ -12,6 +12,8 @@ from edgekit.cli import options
 from edgekit.cli.build_steps import build_session, each_request, print_reports
 from edgekit.cli.continuous_integration import Ci, announce
 from edgekit.cli.names import project_of
+from edgekit.cli.next_command import note_after_run
+from edgekit.cli.output import note
 from edgekit.cli.probe_request import prompt_of
 from edgekit.errors import OptionError
 from edgekit.pipeline.run import Trial
@@ -79,9 +81,14 @@ def run_command(
         device=device,
     )
     choice = AcceleratorChoice.typed(accelerator, accelerator_option, project)
-    trial = Trial(device, not no_commit, runtime, baseline, beginning, choice, stop_early)
+    outcomes: list[str] = []  # what became of the model on the device: told before the reports
+    trial = Trial(device, not no_commit, runtime, baseline, beginning, choice, stop_early, outcomes.append)
     with build_session(requests, key, out, samples, reuse=not no_cache) as session:
         reports = each_request(session, jobs, lambda request, watch: session.run(request, trial, watch))
+    for sentence in outcomes:
+        note(sentence)
     print_reports(reports, json, report)
+    for request, outcome in zip(requests, reports, strict=True):
+        note_after_run(outcome, session.folder(request), device)
     announce(ci, reports, project)
     raise typer.Exit(0 if all(outcome.verdict == "passed" for outcome in reports) else 1)

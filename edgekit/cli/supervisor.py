@@ -21,7 +21,9 @@ from edgekit.cli.stop import APART_S
 from edgekit.errors import Crash, EdgekitError, Interrupted, MemoryLimit
 from edgekit.parent_death import die_with_parent
 
-COMMANDS = frozenset({"ablate", "build", "compare", "diagnose", "probe", "reference", "report", "run"})
+COMMANDS = frozenset(
+    {"ablate", "build", "compare", "diagnose", "init", "predict", "probe", "reference", "report", "run"}
+)
 """Commands that load a project's network or read its data; the others start without a second process."""
 LOOK_S = 0.2
 """Seconds between two looks at the memory of the process."""

@@ -22,6 +22,8 @@ Errors that edgekit raises on purpose, a module per wing:
     - SampleUnfit            EK118  a sample cannot be preprocessed as [inputs] states
     - TokenizerMismatch      EK119  a tokenizer is another one than [inputs] states
     - FunctionRefused        EK122  a function for preprocess is none that devices know
+    - ScaffoldError          EK123  init finds no model or samples, or they do not go together
+    - ProjectExists          EK124  init would write into a project, or beside one
   x CompileError             the model could not be taken through the compiler; exit 3
     - LoadError              EK201  the project's code failed, or its factory returned no module
     - ForwardError           EK202  the model's forward failed on the stated shape
@@ -102,6 +104,7 @@ Errors that edgekit raises on purpose, a module per wing:
   x Interrupted              EK504  stopped by Ctrl-C or a signal
   x Crash                    EK505  the process that runs a project's code ended without a result
   x MemoryLimit              EK506  a command held more memory than it may
+  x CacheInUse               EK507  the cache cannot be cleaned while a build uses it
 
 A missed gate is a result and none of these. `edgekit explain CODE` prints the docstring of the class.
 """
@@ -183,7 +186,7 @@ from edgekit.errors.device import (
     TrustLost,
     Unreachable,
 )
-from edgekit.errors.host import Crash, Interrupted, MemoryLimit, MissingExtra, OutputBusy, StorageError
+from edgekit.errors.host import CacheInUse, Crash, Interrupted, MemoryLimit, MissingExtra, OutputBusy, StorageError
 from edgekit.errors.serving import (
     ModelMismatch,
     ServerFailed,
@@ -204,8 +207,10 @@ from edgekit.errors.usage import (
     OptionError,
     OutOfRange,
     PictureError,
+    ProjectExists,
     RecordingError,
     SampleUnfit,
+    ScaffoldError,
     SequenceError,
     SpecError,
     TokenizerMismatch,
@@ -229,6 +234,7 @@ __all__ = [
     "AuthenticationRefused",
     "BootFailed",
     "BundleError",
+    "CacheInUse",
     "CaptureError",
     "ClassMismatch",
     "CommandFailed",
@@ -281,11 +287,13 @@ __all__ = [
     "PictureError",
     "PortTaken",
     "ProbeError",
+    "ProjectExists",
     "RecordingError",
     "ReportMismatch",
     "RuntimeMismatch",
     "RuntimeMissing",
     "SampleUnfit",
+    "ScaffoldError",
     "SelfTestFailed",
     "SequenceError",
     "ServerFailed",

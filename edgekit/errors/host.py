@@ -57,3 +57,9 @@ class MemoryLimit(EdgekitError):
     """
 
     code = "EK506"
+
+
+class CacheInUse(EdgekitError):
+    """A build, or another edgekit, has the cache open: nothing of it is removed meanwhile."""
+
+    code = "EK507"

@@ -150,3 +150,18 @@ class UnsafePickle(UsageError):
     """
 
     code = "EK114"
+
+
+class ScaffoldError(UsageError):
+    """`edgekit init` finds no model or no samples, finds several of them, or what it finds does not go together.
+
+    The hint says which file to bring, or which option names it: --model, --data, --network, --size.
+    """
+
+    code = "EK123"
+
+
+class ProjectExists(UsageError):
+    """`edgekit init` writes no project over another, beside its files, or inside of it."""
+
+    code = "EK124"

@@ -6,18 +6,27 @@ from edgekit.devices.flash import Installation, commit, rollback
 from edgekit.errors import CommandFailed, DeviceBusy, EdgekitError, ProbeError
 from edgekit.report.report import Report
 
+_WHY = {"failed": "failed", "undecided": "could not be decided"}
 INCIDENT_GATES, INCIDENT_FLIPS = 10, 20
 """Most gates and flipped samples that an incident in the device's history holds; the history is a small file."""
 
 
-def commit_or_roll_back(installation: Installation, report: Report, may_commit: bool) -> None:
-    """Commit the trial if the verdict is `passed`, else roll it back; leave it on trial unless `may_commit`."""
-    if not may_commit or installation.committed:
-        return
+def commit_or_roll_back(installation: Installation, report: Report, may_commit: bool) -> str | None:
+    """Commit the trial if the verdict is `passed`, else roll it back; leave it on trial unless `may_commit`.
+
+    Returns a sentence on what became of it; None if it is served, as it was committed now or before.
+    """
+    if installation.committed:
+        return None
+    url = installation.transport.url
+    if not may_commit:
+        return f"ON TRIAL: {url} has this model beside what it serves, as --no-commit says"
     if report.verdict == "passed":
         commit(installation)
-    else:
-        rollback(installation, _incident(report))
+        return None
+    rollback(installation, _incident(report))
+    gates = ", ".join(gate.name for gate in report.gates if gate.outcome == report.verdict)
+    return f"TAKEN BACK: {url} serves what it served before, as this model {_WHY[report.verdict]}: {gates or 'no gate'}"
 
 
 def _incident(report: Report) -> dict[str, object]:

@@ -10,12 +10,13 @@ from edgekit import examples, plugins
 from edgekit.backends.base import Backend
 from edgekit.datasets.tokenizer import read_tokenizers
 from edgekit.errors import EdgekitError, Misfit, MissingExtra, StateUnsupported, UsageError
+from edgekit.errors.faults import Faults
 from edgekit.pipeline.model_size import check_model_size, check_state_size
 from edgekit.specs import override
 from edgekit.specs.catalog import Catalog
 from edgekit.specs.compression import Quantize
 from edgekit.specs.factory import is_factory
-from edgekit.specs.factory_names import check_factory
+from edgekit.specs.factory_names import NETWORK, SAMPLES, check_factory
 from edgekit.specs.override import Override
 from edgekit.specs.profile import Gates, Profile
 from edgekit.specs.project import Project
@@ -142,25 +143,34 @@ def _resolved(
 ) -> tuple[Catalog, Project, list[Target], list[Override]]:
     """Check what every backend has in common; find the targets."""
     changes = [Override.parse(text) for text in overrides]
-    catalog = Catalog.default(project.root)
+    catalog, faults = Catalog.default(project.root), Faults()
     project = override.apply(project, "project", changes)
-    task_of(project)  # an unknown task, or a wrong option of it, is told now
-    _check_factories(project)
-    read_tokenizers(project)
-    targets = catalog.targets() if target == ALL else [catalog.target(target)]
+    with faults.collect():
+        task_of(project)  # an unknown task, or a wrong option of it, is told now
+    _check_factories(project, faults)
+    with faults.collect():
+        read_tokenizers(project)
+    targets: list[Target] = []
+    with faults.collect():
+        targets = catalog.targets() if target == ALL else [catalog.target(target)]
+    with faults.collect():
+        if profile:
+            catalog.profile(profile)
+    faults.check()
     if target == ALL and profile:
         families = catalog.profile(profile).families
         targets = [board for board in targets if board.family in families]
     return catalog, project, targets, changes
 
 
-def _check_factories(project: Project) -> None:
-    """Raise SpecError for a function that the project names and that no file of it has."""
+def _check_factories(project: Project, faults: Faults) -> None:
+    """Collect a SpecError for each function that the project names and that no file of it has."""
     sets = project.data
     data = (sets.training, sets.calibration, sets.evaluation, sets.outside)
-    named = (project.model.factory, *(each.loader for each in data if each), *project.task.values())
-    for factory in filter(is_factory, named):
-        check_factory(factory, project.root)
+    named = {project.model.factory: NETWORK, **{each.loader: SAMPLES for each in data if each}}
+    for factory in filter(is_factory, (*named, *project.task.values())):
+        with faults.collect():
+            check_factory(factory, project.root, named.get(factory, ""))
 
 
 def _order(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -59,6 +59,10 @@ A float inference of MobileNetV2 takes six seconds there; 500 samples tell an ac
 """
 
 
+def tell_nobody(text: str) -> None:
+    """Tell nobody: the default of a trial."""
+
+
 @dataclass(frozen=True)
 class Trial:
     """Device that a run flashes, and the options of the trial there."""
@@ -77,6 +81,8 @@ class Trial:
     """Accelerator of the model there; by default the quickest of CPU, GPU and NPU that passes the gates."""
     stop_early: bool = False
     """True asks the device no more samples than decide the gates on its answers."""
+    tell: Callable[[str], None] = tell_nobody
+    """Called with a sentence on what became of the bundle there, unless it was committed."""
 
     def reached(self, request: BuildRequest) -> AbstractContextManager[Transport]:
         """Transport to the device, not opened yet."""
@@ -140,7 +146,9 @@ def run(
             why = refusal(report, chosen)
             if why:
                 report = judged(keep_cpu(installation, why))
-            commit_or_roll_back(installation, report, trial.commit)
+            outcome = commit_or_roll_back(installation, report, trial.commit)
+            if outcome:
+                trial.tell(outcome)
         except BaseException as error:
             take_back(installation, error)
             raise

@@ -105,6 +105,7 @@ def check_pickle(path: Path, stated: str) -> None:
     if names:
         more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
         raise UnsafePickle(
-            f"'{stated}' holds more than tensors: to read it is to run code, {', '.join(names[:SHOWN])}{more}",
+            f"'{stated}' holds more than tensors: to read it is to run code, {', '.join(names[:SHOWN])}{more}; "
+            "torch.load(…, weights_only=True) refuses it too",
             hint=EXPORT.format(path=stated),
         )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import Any
 
 from pydantic import Field, model_validator
 
 from edgekit.errors import SpecError
+from edgekit.errors.faults import Faults
 from edgekit.ir.signature import FreeLength, TensorSpec
 from edgekit.runner.model.lengths import LENGTHS as LENGTHS
 from edgekit.specs.array_functions import check_functions
@@ -185,11 +187,27 @@ class Project(Spec):
         if not path.is_file():
             raise SpecError(
                 f"no '{FILE}' in '{folder}'",
-                hint="edgekit build --example digits, or --project DIR with a project in it",
+                hint="edgekit init writes one; --project DIR names another; or edgekit build --example digits",
             )
-        root = folder.resolve()
-        values = with_onnx_inputs(read_toml(path), root)
-        project = parse(cls, values, str(path), derived={"name": root.name, "root": root})
-        check_functions(project.inputs, root)
-        check_model_files(project.model, root)
+        root, faults = folder.resolve(), Faults()
+        values = with_onnx_inputs(read_toml(path), root)  # without them, no input is known
+        project, model = None, None
+        with faults.collect():
+            project = parse(cls, values, str(path), derived={"name": root.name, "root": root})
+        with contextlib.suppress(SpecError):  # told above
+            model = project.model if project else parse(ModelSpec, _known_keys(values.get("model")), str(path))
+        if project:
+            with faults.collect():
+                check_functions(project.inputs, root)
+        if model:
+            with faults.collect():
+                check_model_files(model, root)
+        faults.check()
+        assert project is not None  # else a fault was raised
         return project
+
+
+def _known_keys(table: object) -> dict[str, Any]:
+    """The keys of `[model]` that there are, of a table that may have others."""
+    stated = table if isinstance(table, dict) else {}
+    return {key: value for key, value in stated.items() if key in ModelSpec.model_fields}

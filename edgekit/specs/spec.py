@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any, TypeVar
@@ -11,6 +11,7 @@ from typing import Annotated, Any, TypeVar
 from pydantic import AllowInfNan, BaseModel, ConfigDict, Strict, ValidationError
 
 from edgekit.errors import SpecError, suggest
+from edgekit.errors.faults import with_others
 from edgekit.specs.missing_key import missing_key_hint
 
 Whole = Annotated[int, Strict()]
@@ -64,7 +65,7 @@ def read_toml(path: Path) -> dict[str, Any]:
 def parse(model: type[S], values: Mapping[str, Any], where: str, derived: Mapping[str, Any] = NOTHING) -> S:
     """Parse `values` as a `model`, with the fields `derived` from the place of the file, which may not stand in it.
 
-    Raises SpecError that names the first wrong key of `where`, and the nearest right one.
+    Raises SpecError that names the first wrong key of `where`, and the nearest right one; its notes name the others.
     """
     if not isinstance(values, Mapping):  # JSON that comes from outside is of any kind
         raise SpecError(f"{where}: 'the file': should be a table of keys")
@@ -75,20 +76,28 @@ def parse(model: type[S], values: Mapping[str, Any], where: str, derived: Mappin
         return model.model_validate({**values, **derived})
     except ValidationError as error:
         errors = error.errors(include_url=False)
-        first = errors[0]
-        location, forbidden = list(map(str, first["loc"])), first["type"] == "extra_forbidden"
-        # Members of a union are named too, such as `tuple[str, ...]`: no key of the file. What is forbidden is one.
-        key = location[-1:] if forbidden else []
-        path = [part for part in location[: len(location) - len(key)] if "[" not in part] + key
-        message, hint = PLAIN.get(first["type"]) or _sentence(first["msg"]), _hint(first)
-        if forbidden:
-            known = _keys(model, path[:-1]) - derived.keys()
-            message, hint = "no such key", suggest(path[-1], known, f"known keys: {', '.join(sorted(known))}")
-        if first["type"] == "missing" and path:
-            others = [str(each["loc"][-1]) for each in errors if each["loc"][:-1] == first["loc"][:-1]]
-            hint = missing_key_hint(path[:-1], path[-1], _annotation(model, path), others[1:])
-        place = f"'{'.'.join(path)}': " if path else ""
-        raise SpecError(f"{where}: {place}{message}", hint=hint) from error
+        faults = [_fault(model, each, errors, where, derived) for each in errors]
+        distinct = {str(fault): fault for fault in reversed(faults)}  # each member of a union tells of its own
+        raise with_others(list(reversed(distinct.values()))) from error
+
+
+def _fault(
+    model: type[BaseModel], each: Any, errors: Sequence[Any], where: str, derived: Mapping[str, Any]
+) -> SpecError:
+    """Error for one of pydantic's `errors`, in our words."""
+    location, forbidden = list(map(str, each["loc"])), each["type"] == "extra_forbidden"
+    # Members of a union are named too, such as `tuple[str, ...]`: no key of the file. What is forbidden is one.
+    key = location[-1:] if forbidden else []
+    path = [part for part in location[: len(location) - len(key)] if "[" not in part] + key
+    message, hint = PLAIN.get(each["type"]) or _sentence(each["msg"]), _hint(each)
+    if forbidden:
+        known = _keys(model, path[:-1]) - derived.keys()
+        message, hint = "no such key", suggest(path[-1], known, f"known keys: {', '.join(sorted(known))}")
+    if each["type"] == "missing" and path:
+        others = [str(one["loc"][-1]) for one in errors if one["loc"][:-1] == each["loc"][:-1] and one is not each]
+        hint = missing_key_hint(path[:-1], path[-1], _annotation(model, path), others)
+    place = f"'{'.'.join(path)}': " if path else ""
+    return SpecError(f"{where}: {place}{message}", hint=hint)
 
 
 def _hint(error: Mapping[str, Any]) -> str | None:
