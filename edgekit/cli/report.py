@@ -8,12 +8,18 @@ from typing import Annotated, Literal
 import typer
 
 from edgekit.api.builds import load_project
-from edgekit.api.results import load_report, load_reports
+from edgekit.api.results import load_report, load_reports, reports_by_file
+from edgekit.atomic import write
 from edgekit.cli import options
+from edgekit.cli.build_steps import check_report_file, rendered
 from edgekit.cli.output import say, say_lines
+from edgekit.cli.report_lines import columns, say_report
 from edgekit.errors import OptionError, UsageError
 from edgekit.pipeline.flips import flips_text, write_gallery, write_parquet
+from edgekit.pipeline.supplements import supplement
 from edgekit.pipeline.verdict import FORMS
+from edgekit.report.forms import text
+from edgekit.report.supplement import Supplement
 
 FORMATS = {ending.removeprefix("."): render for ending, render in FORMS.items()}
 FlipsForm = Literal["csv", "parquet", "gallery"]
@@ -33,20 +39,49 @@ def report_command(
             help="Samples answered otherwise: csv on stdout, or a file in DIR; a gallery shows the samples.",
         ),
     ] = None,
+    report: options.ReportFile = None,
+    full: options.Full = False,
     project: options.Project = None,
     example: options.Example = None,
 ) -> None:
-    """Show the reports in a folder, and in the folders in it."""
+    """Show the reports in a folder, and in the folders in it.
+
+    With --project or --example, a page (--format html, --report FILE.html) shows the samples that flipped.
+    """
+    check_report_file(report)
     if form not in FORMATS:
         raise OptionError(f"no report is written as '{form}'", hint=f"one of {', '.join(FORMATS)}")
-    if (project or example) and flips != "gallery":
-        raise UsageError("a report needs no project", hint="--flips gallery reads the samples of one")
+    page = flips is None and (form == "html" or (report is not None and report.suffix == ".html"))
+    if (project or example) and flips != "gallery" and not page:
+        raise UsageError("a report needs no project", hint="--flips gallery and --format html show samples of one")
+    if full and (form != "txt" or flips or report):
+        raise UsageError("--full is for the terminal", hint="all other forms are whole: leave it out")
     if flips is None:
-        say_lines(FORMATS[form](load_reports(folder)))
+        _show(folder, form, report, full, _supplements(folder, project, example, page))
         return
+    if report:
+        raise UsageError("--report and --flips were both given", hint="give one of them")
     if form != "txt":
         raise UsageError("--format and --flips were both given", hint="give one of them")
     _show_flips(folder.parent if folder.is_file() else folder, flips, project, example)
+
+
+def _supplements(folder: Path, project: Path | None, example: str | None, page: bool) -> list[Supplement]:
+    """Read what lies beside each report; pictures for a page alone, and where the project was named."""
+    words = options.project_words(project, example)
+    named = load_project(project, example=example) if page and words else None
+    return [supplement(file.parent, report, words, named) for file, report in reports_by_file(folder)]
+
+
+def _show(folder: Path, form: str, file: Path | None, full: bool, supplements: list[Supplement]) -> None:
+    reports = load_reports(folder)
+    if file:
+        write(file, rendered(file.suffix, reports, supplements).encode())
+        say(str(file))
+    elif form == "txt":
+        say_report(text.lines(reports, supplements, full=full, width=columns()))
+    else:
+        say_lines(rendered(f".{form}", reports, supplements))
 
 
 def _show_flips(folder: Path, form: FlipsForm, project: Path | None, example: str | None) -> None:

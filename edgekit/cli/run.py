@@ -10,11 +10,9 @@ import typer
 from edgekit.api.build_session import build_requests, reference_override, robustness_override
 from edgekit.api.builds import load_project
 from edgekit.cli import options
-from edgekit.cli.build_steps import build_session, each_request, print_reports
+from edgekit.cli.build_steps import build_session, check_report_file, each_request, print_reports, supplements
 from edgekit.cli.probe_request import prompt_of
-from edgekit.errors import OptionError
 from edgekit.pipeline.run import Trial
-from edgekit.pipeline.verdict import FORMS
 from edgekit.specs.accelerator import AcceleratorChoice
 
 
@@ -40,9 +38,7 @@ def run_command(
         Path | None,
         typer.Option("--baseline", metavar="PATH", help="An earlier run's report or --out: counts are compared."),
     ] = None,
-    report: Annotated[
-        Path | None, typer.Option("--report", metavar="FILE", help="Also write it here: .html, .md, .txt or .json.")
-    ] = None,
+    report: options.ReportFile = None,
     runtime: options.Runtime = None,
     accelerator: options.Accelerator = None,
     accelerator_option: options.AcceleratorOption = None,
@@ -54,16 +50,14 @@ def run_command(
     ] = False,
     no_commit: Annotated[bool, typer.Option("--no-commit", help="Leave what was flashed on trial.")] = False,
     no_cache: options.NoCache = False,
+    full: options.Full = False,
     json: options.Json = False,
 ) -> None:
     """Build, flash, probe the device and the reference, and compare: the verdict commits, or takes it back.
 
     Exit 0 if every gate passed, 1 if one failed or could not be decided.
     """
-    if report and report.suffix not in FORMS:
-        raise OptionError(f"--report '{report}' has no known ending", hint=f"one of {', '.join(FORMS)}")
-    if report and not report.resolve().parent.is_dir():
-        raise OptionError(f"--report: there is no folder '{report.parent}'", hint=f"mkdir -p '{report.parent}'")
+    check_report_file(report)
     beginning = prompt_of(generate, prompt, prompt_tokens)
     requests = build_requests(
         load_project(project, example=example),
@@ -77,5 +71,5 @@ def run_command(
     trial = Trial(device, not no_commit, runtime, baseline, beginning, choice, stop_early)
     with build_session(requests, key, out, samples, reuse=not no_cache) as session:
         reports = each_request(session, jobs, lambda request, watch: session.run(request, trial, watch))
-    print_reports(reports, json, report)
+    print_reports(reports, json, report, supplements(session, project, example), full)
     raise typer.Exit(0 if all(outcome.verdict == "passed" for outcome in reports) else 1)

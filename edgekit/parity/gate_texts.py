@@ -49,7 +49,9 @@ def points(share: float) -> str:
 
 
 def times(ratio: float) -> str:
-    return f"{decimal(ratio, 4)} times"
+    """Format a ratio: `0.2866 times`, and `once` for 1."""
+    text = decimal(ratio, 4)
+    return "once" if text == "1" else f"{text} times"
 
 
 def noise(sqnr_db: float | None) -> str:

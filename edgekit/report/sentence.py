@@ -136,7 +136,8 @@ def _count(comparison: Comparison) -> str:
 
 
 def _size(ratio: float) -> str:
-    return "the file is as large as the float file" if ratio == 1 else f"the file is {decimal(ratio, 2)} times the size"
+    times = decimal(ratio, 2)
+    return "the file is as large as the float file" if times == "1" else f"the file is {times} times the size"
 
 
 def _slices(profile: Profile, comparison: Comparison, gates: Sequence[GateResult]) -> list[str]:

@@ -5,21 +5,16 @@ It holds pictures of the user's data: nothing writes it unless it is asked for.
 
 from __future__ import annotations
 
-import base64
-import io
 from collections.abc import Mapping, Sequence
-from html import escape
 from typing import Any
 
-import numpy as np
-
 from edgekit.ir.measurement import Array
+from edgekit.report.charts.elements import text
+from edgekit.report.page.thumbnail import thumbnail
 from edgekit.untrusted.sanitize import MAX_WORDS, line
 
 MOST = 200
 """Samples that a page shows: at 5 KB a picture it stays within a megabyte or two."""
-SIDE = 160
-"""Longest side of a picture, in pixels."""
 WORDS = {
     "lost": "right only in the reference",
     "gained": "right only in the candidate",
@@ -54,7 +49,7 @@ def render(title: str, flips: Sequence[Mapping[str, Any]], pictures: Mapping[int
 
 def _figure(flip: Mapping[str, Any], pixels: Array | None) -> str:
     name = _text(flip["id"] or f"sample {flip['sample']}")
-    drawn = f'<img src="data:image/png;base64,{_png(pixels)}" alt="{name}">' if pixels is not None else ""
+    drawn = f'<img src="data:image/png;base64,{thumbnail(pixels)}" alt="{name}">' if pixels is not None else ""
     label = f"label: {_text(flip['label'])}<br>" if flip["label"] else ""
     answers = "<br>".join(
         f"{side}: {_text(flip[side] or '')}{_margin(flip[f'{side}_margin'])}" for side in ("reference", "candidate")
@@ -67,16 +62,5 @@ def _margin(margin: float | None) -> str:
     return "" if margin is None else f" (ahead by {margin:.3g})"
 
 
-def _text(text: str) -> str:
-    return escape(line(text, MAX_WORDS))
-
-
-def _png(pixels: Array) -> str:
-    """PNG of a picture in base64, made smaller where it is larger than SIDE."""
-    from PIL.Image import fromarray
-
-    image = fromarray(np.ascontiguousarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels))
-    image.thumbnail((SIDE, SIDE))
-    file = io.BytesIO()
-    image.save(file, "PNG", optimize=True)
-    return base64.b64encode(file.getvalue()).decode()
+def _text(words: str) -> str:
+    return text(line(words, MAX_WORDS))

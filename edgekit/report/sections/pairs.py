@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from edgekit.parity.gate_texts import loss_value, metric_value, milliseconds, noise, percent, times
 from edgekit.report.record import ReportRecord
+from edgekit.report.sections.accuracy import accuracy_chart
 from edgekit.report.sections.endpoints import confidence
 from edgekit.report.sections.section import Row, Section, section
 
@@ -31,7 +32,7 @@ def pairs(report: ReportRecord) -> Section:
         rows.append(("instructions", f"{ratio} the baseline's {report.baseline_instructions:,}"))
     rows += [*_against_float(report), *_examples(report)]
     changes = [f"{change}." for change in report.sampling.changes] if report.sampling else []
-    return section("Sample by sample", ("", "measured"), rows, changes)
+    return section("Sample by sample", ("", "measured"), rows, changes, picture=accuracy_chart(report))
 
 
 def _lost(report: ReportRecord) -> Iterable[Row]:
