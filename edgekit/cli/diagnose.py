@@ -77,7 +77,8 @@ def diagnose_command(
         examined = request.examine(write is not None, StageRunner(Cache.default().made(), watch))
     for warning in examined.warnings:
         note(f"warning: {warning}")
-    if output and not overrides:
+    # Only what is known to be of this very bundle lies beside its report.
+    if output and built and built.is_dir() and not (overrides or examined.warnings):
         _keep(output, examined)
     if plot:
         title = examined.diagnosis.sentence

@@ -12,7 +12,7 @@ from edgekit.api.results import load_report, load_reports, reports_by_file
 from edgekit.atomic import write
 from edgekit.cli import options
 from edgekit.cli.build_steps import check_report_file, rendered
-from edgekit.cli.output import say, say_lines
+from edgekit.cli.output import say, say_form, say_lines
 from edgekit.cli.report_lines import columns, say_report
 from edgekit.errors import OptionError, UsageError
 from edgekit.pipeline.flips import flips_text, write_gallery, write_parquet
@@ -81,7 +81,8 @@ def _show(folder: Path, form: str, file: Path | None, full: bool, supplements: l
     elif form == "txt":
         say_report(text.lines(reports, supplements, full=full, width=columns()))
     else:
-        say_lines(rendered(f".{form}", reports, supplements))
+        show = say_lines if form == "json" else say_form
+        show(rendered(f".{form}", reports, supplements))
 
 
 def _show_flips(folder: Path, form: FlipsForm, project: Path | None, example: str | None) -> None:

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import sys
 from collections.abc import Sequence
 
-import typer
-
+from edgekit.cli.output import say_coloured
 from edgekit.report.forms.text import TextLine
-from edgekit.untrusted.direction import isolated
-from edgekit.untrusted.sanitize import line
 
 _COLOURS = {"passed": "green", "failed": "red", "undecided": "yellow", "not measurable": "bright_black"}
 """Colours of outcomes; each is a word, too."""
@@ -25,14 +21,9 @@ def columns() -> int | None:
 
 
 def say_report(lines_of_text: Sequence[TextLine]) -> None:
-    """Print a report's lines; on a terminal with colours, unless NO_COLOR is set."""
-    coloured = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-    shown = ((each, isolated(line(each.text))) for each in lines_of_text)
-    typer.echo("".join(f"{_painted(each, text) if coloured else text}\n" for each, text in shown), nl=False)
+    """Print a report's lines, with outcomes in their colours and titles in bold."""
+    say_coloured((each.text, each.mark or (each.text if each.title else ""), _colour(each)) for each in lines_of_text)
 
 
-def _painted(each: TextLine, text: str) -> str:
-    if each.title:
-        return typer.style(text, bold=True)
-    colour = _COLOURS.get(each.mark.lower())
-    return text.replace(each.mark, typer.style(each.mark, fg=colour, bold=True), 1) if colour else text
+def _colour(each: TextLine) -> str | None:
+    return _COLOURS.get(each.mark.lower())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from pydantic import Field
 
 from edgekit.ir.measurement import Array
 from edgekit.ir.record import Record
@@ -18,12 +19,12 @@ MOST_CELLS = 2_500
 class ConfusionCell(Record):
     """Number of the samples with one label that each endpoint answers with one class."""
 
-    label: int
+    label: int = Field(ge=0)
     """Index of the class that is right."""
-    answer: int
+    answer: int = Field(ge=0)
     """Index of the class that is answered."""
-    reference: int
-    candidate: int
+    reference: int = Field(ge=0)
+    candidate: int = Field(ge=0)
 
 
 class Confusion(Record):

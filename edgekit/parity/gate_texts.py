@@ -68,6 +68,12 @@ def megabytes(value_mb: float) -> str:
     return f"{decimal(value_mb, 2)} MB"
 
 
+def counted(number: int, noun: str) -> str:
+    """Format a number of things: `1 sample`, `2,000 samples`, `3 processes`."""
+    ending = "" if number == 1 else "es" if noun.endswith("s") else "s"
+    return f"{number:,} {noun}{ending}"
+
+
 def count(value: float) -> str:
     return f"{value:,.0f}"
 

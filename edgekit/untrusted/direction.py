@@ -30,6 +30,11 @@ def isolated(text: str) -> str:
     return by_direction(text, str, lambda run: f"{_ISOLATE}{run}{_END}")
 
 
+def without_isolates(text: str) -> str:
+    """Take out the marks that `isolated` put in."""
+    return text.replace(_ISOLATE, "").replace(_END, "")
+
+
 def _runs(text: str) -> list[tuple[int, int]]:
     """Beginnings and ends of the runs, each from a letter from right to left to the last before one from the left."""
     runs: list[tuple[int, int]] = []

@@ -34,7 +34,9 @@ def folded(text: str, width: int | None, first: str = "", rest: str | None = Non
         return [f"{first}{text}".rstrip()]
     lines, line, used = [], first, cells(first)
     empty = True
-    for word in text.split(" "):
+    # A number stays with its sign: ` %` alone begins no line.
+    for glued in text.replace(" %", "\0%").split(" "):
+        word = glued.replace("\0", " ")
         length = cells(word)
         if not empty and used + 1 + length > width:
             lines.append(line.rstrip())
@@ -61,7 +63,7 @@ def table(rows: Sequence[Row], width: int | None, indent: str = "  ") -> list[st
 
 
 def _longest_word(column: Iterable[str]) -> int:
-    return max((cells(word) for cell in column for word in cell.split(" ")), default=0)
+    return max((cells(word) for cell in column for word in cell.replace(" %", "\0%").split(" ")), default=0)
 
 
 def _fitted(natural: Sequence[int], least: Sequence[int], room: int) -> list[int] | None:

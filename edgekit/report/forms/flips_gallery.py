@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from edgekit.ir.measurement import Array
+from edgekit.parity.gate_texts import counted
 from edgekit.report.charts.elements import text
 from edgekit.report.page.thumbnail import thumbnail
 from edgekit.untrusted.sanitize import MAX_WORDS, line
@@ -36,12 +37,13 @@ def render(title: str, flips: Sequence[Mapping[str, Any]], pictures: Mapping[int
     """
     shown = flips[:MOST]
     left = f" The first {MOST} are shown; flips.csv has all." if len(flips) > MOST else ""
+    verb = "is" if len(flips) == 1 else "are"
     figures = "".join(_figure(flip, pictures.get(flip["sample"])) for flip in shown)
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"<title>edgekit: flips</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n"
-        f"<h1>{_text(title)}</h1>\n<p>{len(flips):,} samples are answered otherwise.{left} "
+        f"<h1>{_text(title)}</h1>\n<p>{counted(len(flips), 'sample')} {verb} answered otherwise.{left} "
         "This page holds samples of your data: look who may see it before you pass it on.</p>\n"
         f'<div class="flips">\n{figures}</div>\n</body>\n</html>\n'
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Sequence
+from html import escape
 
 from edgekit.report.charts.drawing import PATTERNS
 from edgekit.report.charts.elements import text
@@ -14,6 +15,7 @@ from edgekit.report.page.stylesheet import STYLESHEET
 from edgekit.report.record import ReportRecord
 from edgekit.report.sections.outline import outline
 from edgekit.report.supplement import PLAIN, Supplement
+from edgekit.untrusted.direction import isolated
 
 _DIGEST = base64.b64encode(hashlib.sha256(STYLESHEET.encode()).digest()).decode()
 POLICY = f"default-src 'none'; style-src 'sha256-{_DIGEST}'; img-src data:; base-uri 'none'; form-action 'none'"
@@ -37,7 +39,7 @@ def render(reports: Sequence[ReportRecord], supplements: Sequence[Supplement] = 
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{text(title).replace('<bdi>', '').replace('</bdi>', '')} · edgekit</title>\n"
+        f"<title>{escape(isolated(title))} · edgekit</title>\n"
         f"<style>{STYLESHEET}</style>\n</head>\n<body>\n{PATTERNS}"
         f"<main>\n{summary}{''.join(article.html() for article in articles)}</main>\n</body>\n</html>\n"
     )

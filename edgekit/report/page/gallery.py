@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from edgekit.parity.comparison import FlipExample
+from edgekit.parity.gate_texts import counted
 from edgekit.report.charts.elements import text
 from edgekit.report.record import ReportRecord
 from edgekit.report.sections.section import shown
@@ -30,14 +31,10 @@ def _sentence(report: ReportRecord) -> str:
         told = f"{all_flips:,} {'sample is' if all_flips == 1 else 'samples are'} answered otherwise"
     else:
         told = (
-            f"{_samples(flips.reference_only)} only the reference answers better, "
-            f"{_samples(flips.candidate_only)} only the candidate"
+            f"{counted(flips.reference_only, 'sample')} only the reference answers better, "
+            f"{counted(flips.candidate_only, 'sample')} only the candidate"
         )
     return f"{told}." if count == all_flips else f"{told}. The first {count} are here; flips.csv has all."
-
-
-def _samples(count: int) -> str:
-    return f"{count:,} {'sample' if count == 1 else 'samples'}"
 
 
 def _flip(flip: FlipExample, thumbnails: Mapping[int, str]) -> str:

@@ -43,5 +43,7 @@ def _axis(scores: list[MetricRecord]) -> tuple[float, float]:
     room = _ROOM * ((high - low) or abs(high) or 1.0)
     low, high = low - room, high + room
     if scores[0].unit == SHARE:
-        low, high = max(0.0, int(100 * low) / 100), min(1.0, (int(100 * high) + 1) / 100)
-    return low, high
+        # What a file says may be no share at all.
+        low, high = (min(max(end, 0.0), 1.0) for end in (low, high))
+        low, high = int(100 * low) / 100, min(1.0, (int(100 * high) + 1) / 100)
+    return (low, high) if high > low else (low - 1.0, low + 1.0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from edgekit.parity.confusion import Confusion, ConfusionCell
+from edgekit.parity.gate_texts import counted
 from edgekit.report.sections.charts import MatrixCell, MatrixChart
 from edgekit.report.sections.section import Row, Section, section, shown
 
@@ -22,7 +23,7 @@ def confusion_section(record: Confusion | None) -> Section | None:
         (cell for cell in record.cells if cell.reference != cell.candidate),
         key=lambda cell: -abs(cell.candidate - cell.reference),
     )
-    rows = [_row(record, cell) for cell in changed[:LISTED]]
+    rows = [_row(record, cell) for cell in (changed or _wrong(record))[:LISTED]]
     return section(
         "Which class is taken for which",
         ("label", "answered as", "reference", "candidate", "change"),
@@ -31,6 +32,12 @@ def confusion_section(record: Confusion | None) -> Section | None:
         first=(_sentence(record, changed),),
         picture=_picture(record),
     )
+
+
+def _wrong(record: Confusion) -> list[ConfusionCell]:
+    """Cells of the candidate's wrong answers, the most frequent first."""
+    wrong = (cell for cell in record.cells if cell.label != cell.answer and cell.candidate)
+    return sorted(wrong, key=lambda cell: -cell.candidate)
 
 
 def _name(record: Confusion, index: int) -> str:
@@ -44,12 +51,12 @@ def _row(record: Confusion, cell: ConfusionCell) -> Row:
 
 
 def _sentence(record: Confusion, changed: list[ConfusionCell]) -> str:
-    wrong = [cell for cell in record.cells if cell.label != cell.answer and cell.candidate]
+    wrong = _wrong(record)
     if not wrong:
         return "The candidate takes no class for another."
-    worst = max(wrong, key=lambda cell: cell.candidate)
+    worst = wrong[0]
     common = f"Most often '{_name(record, worst.label)}' is answered as '{_name(record, worst.answer)}'"
-    count = f"{worst.candidate:,} {'time' if worst.candidate == 1 else 'times'}, {worst.reference:,} by the reference"
+    count = f"{counted(worst.candidate, 'time')}, {worst.reference:,} by the reference"
     same = "" if changed else " Each confusion is as frequent as before."
     return f"{common}: {count}.{same}"
 

@@ -58,7 +58,7 @@ def gate_bar(gate: GateResult, unit: str, interval: tuple[float, float] | None =
     low, high = _axis([gate.value, *(interval or ())], gate.min, gate.max, share=quantity.show is percent)
 
     def place(value: float) -> float:
-        return min(max((value - low) / (high - low), 0.0), 1.0)
+        return min(max((value - low) / ((high - low) or 1.0), 0.0), 1.0)
 
     return GateBar(
         *words,
