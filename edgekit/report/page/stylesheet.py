@@ -21,7 +21,6 @@ STYLESHEET = """
     --theirs: CanvasText;
   }
   svg { forced-color-adjust: none }
-  .track { stroke: CanvasText }
 }
 * { box-sizing: border-box }
 html { scroll-padding-top: 1rem; text-size-adjust: 100% }
@@ -139,6 +138,10 @@ figcaption { color: var(--quiet); font-size: .9rem; margin-bottom: .4rem }
 .flips small { display: block; white-space: nowrap; color: var(--quiet) } .flips dt { color: var(--quiet) }
   .flips dd { margin: 0 }
 :focus-visible { outline: 3px solid var(--ours); outline-offset: 2px }
+@media (forced-colors: active) {
+  .track { fill: Canvas; stroke: CanvasText } .allowed { fill: GrayText }
+  .zero, .matrix td { border-color: CanvasText }
+}
 @media print {
   body { max-width: none; padding: 0; font-size: 10pt }
   .contents, .brand { display: none }

@@ -30,8 +30,8 @@ def layers(table: LayerTable | None) -> Section | None:
         for layer in drawn
     ]
     notes = ["Signal to quantization noise, in dB: the more, the less is lost. 20 dB is a hundredth of the signal."]
-    if len(drawn) < len(table.layers):
-        notes.append(f"Of {len(table.layers)} layers the {len(drawn)} that lose most are shown.")
+    if len(drawn) == DRAWN:
+        notes.append(f"Of {len(table.layers)} layers the {DRAWN} that lose most are shown.")
     header = ("layer", "kind", "alone, dB", "network so far, dB", "numbers")
     return section("Sensitivity of the layers", header, rows, notes, (table.sentence,), _picture(drawn, table.nodes))
 
