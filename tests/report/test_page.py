@@ -23,7 +23,10 @@ from edgekit.report.supplement import PLAIN, Supplement
 from tests.report.browser import CHROMIUM, Browser, browser
 from tests.report.examples import emulated, failed, passed, served
 
-pytestmark = [pytest.mark.slow, pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: apt-get install chromium")]
+pytestmark = [
+    pytest.mark.browses,
+    pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: apt-get install chromium"),
+]
 AXE = Path(os.environ.get("EDGEKIT_AXE", "axe.min.js"))
 AXE_SHA256 = "29348999450cdf2849a8e70b7912fc2da85a849da39c0d0d5394f51d4a9ed95c"
 WIDTHS = (390, 768, 1280)
