@@ -122,7 +122,7 @@ FIXTURES = {
     "bare_tflite_runtime": "installs",
 }
 """Fixtures that take long, each with the marker that says why."""
-SLOW = frozenset({"emulated", "served", "installs", "lowers", "trains", "builds", "fuzzes"})
+SLOW = frozenset({"emulated", "served", "installs", "lowers", "trains", "builds", "browses", "fuzzes"})
 
 LONGEST = frozenset(
     {

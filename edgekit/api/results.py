@@ -58,11 +58,16 @@ def load_reports(path: Path | str) -> list[Report]:
 
     Raises DataError if there is none, or one is damaged.
     """
+    return [report for _, report in reports_by_file(path)]
+
+
+def reports_by_file(path: Path | str) -> list[tuple[Path, Report]]:
+    """Read the same reports, each with the file that holds it. Raises as `load_reports`."""
     folder = Path(path)
     files = [folder] if folder.is_file() else sorted({*folder.glob(REPORT), *folder.glob(f"*/{REPORT}")})
     if not files:
         raise _no_report(path)
-    return [report for file in files for report in read_reports(file)]
+    return [(file, report) for file in files for report in read_reports(file)]
 
 
 def _no_report(path: Path | str) -> DataError:

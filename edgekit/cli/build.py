@@ -7,10 +7,10 @@ import typer
 from edgekit.api.build_session import build_requests, refused_backends, robustness_override
 from edgekit.cli import options
 from edgekit.cli.backend_table import build_each, exit_code, print_backends
-from edgekit.cli.build_steps import build_session, each_request, print_reports
+from edgekit.cli.build_steps import build_session, check_report_file, each_request, print_reports, supplements
 from edgekit.cli.continuous_integration import Ci, announce
 from edgekit.cli.names import project_of
-from edgekit.cli.next_command import note_after_build
+from edgekit.cli.output import note
 from edgekit.pipeline.request import ALL
 
 
@@ -31,6 +31,8 @@ def build_command(
     jobs: options.Jobs = 1,
     key: options.Key = "default",
     no_cache: options.NoCache = False,
+    report: options.ReportFile = None,
+    full: options.Full = False,
     ci: Ci = None,
     json: options.Json = False,
 ) -> None:
@@ -39,6 +41,7 @@ def build_command(
     Exit 0 unless a gate failed (1). With --backend all: one table of all backends at the end, exit 3 if one that fits
     the target could not be built.
     """
+    check_report_file(report)
     changes = [*(overrides or ()), *robustness_override(robustness)]
     loaded = project_of(project, example, target, backend, profile)
     requests = build_requests(loaded, target, backend, profile, changes)
@@ -55,8 +58,8 @@ def build_command(
         raise typer.Exit(exit_code(outcomes))
     with build_session(requests, key, out, samples, reuse=not no_cache) as session:
         reports = each_request(session, jobs, session.build)
-    print_reports(reports, json)
-    for request, report in zip(requests, reports, strict=True):
-        note_after_build(request, report, session.folder(request))
+    print_reports(reports, json, report, supplements(session, project, example), full)
+    for request in requests:
+        note(f"bundle: {session.folder(request) / f'{request.name}.edgekit'}")
     announce(ci, reports, project)
-    raise typer.Exit(1 if any(report.verdict == "failed" for report in reports) else 0)
+    raise typer.Exit(1 if any(outcome.verdict == "failed" for outcome in reports) else 0)

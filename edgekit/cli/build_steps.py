@@ -9,13 +9,16 @@ from pathlib import Path
 from edgekit.api.build_session import BuildSession, build_cache
 from edgekit.api.bundles import signing_key
 from edgekit.atomic import write
-from edgekit.cli import passphrase
-from edgekit.cli.output import note, print_document, progress, say_lines
+from edgekit.cli import options, passphrase
+from edgekit.cli.output import note, print_document, progress
+from edgekit.cli.report_lines import columns, say_report
+from edgekit.errors import OptionError
 from edgekit.pipeline.request import BuildRequest
 from edgekit.pipeline.stages.stage_runner import Watch
 from edgekit.pipeline.verdict import FORMS
-from edgekit.report.forms import text
+from edgekit.report.forms import html, text
 from edgekit.report.report import Report, to_json
+from edgekit.report.supplement import Supplement
 
 
 @contextlib.contextmanager
@@ -54,11 +57,41 @@ def title_of(request: BuildRequest) -> str:
     return f"{request.target.id} · {request.runtime.backend} · {request.profile.id}"
 
 
-def print_reports(reports: Sequence[Report], json: bool, file: Path | None = None) -> None:
-    """Print reports, for a person or as JSON; also write them to `file`, in the form of its ending."""
+def check_report_file(file: Path | None) -> None:
+    """Raise OptionError if no report can be written to `file`, before hours of work are spent on it."""
+    if file and file.suffix not in FORMS:
+        raise OptionError(f"--report '{file}' has no known ending", hint=f"one of {', '.join(FORMS)}")
+    if file and not file.resolve().parent.is_dir():
+        raise OptionError(f"--report: there is no folder '{file.parent}'", hint=f"mkdir -p '{file.parent}'")
+
+
+def supplements(session: BuildSession, project: Path | None, example: str | None) -> tuple[Supplement, ...]:
+    """Name the folder of each report, and the project as its user does: for the commands to type next."""
+    folders = map(session.folder, session.requests)
+    return tuple(Supplement(str(folder), options.project_words(project, example)) for folder in folders)
+
+
+def print_reports(
+    reports: Sequence[Report],
+    json: bool,
+    file: Path | None = None,
+    supplements: Sequence[Supplement] = (),
+    full: bool = False,
+) -> None:
+    """Print reports, for a person or as JSON; also write them to `file`, in the form of its ending.
+
+    supplements: one a report. full: every section, not a screenful.
+    """
     if json:
         print_document(to_json(reports))
     else:
-        say_lines(text.render(reports))
+        say_report(text.lines(reports, supplements, full=full, width=columns()))
     if file:
-        write(file, FORMS[file.suffix](reports).encode())
+        write(file, rendered(file.suffix, reports, supplements).encode())
+
+
+def rendered(suffix: str, reports: Sequence[Report], supplements: Sequence[Supplement]) -> str:
+    """Reports in the form of a file's ending; those for people say what to type, too."""
+    if suffix == ".html":
+        return html.render(reports, supplements)
+    return text.render(reports, supplements) if suffix == ".txt" else FORMS[suffix](reports)

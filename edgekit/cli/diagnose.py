@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as text
+import os
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,9 +21,11 @@ from edgekit.ir import layers as records
 from edgekit.ir.layers import Layer
 from edgekit.parity.diagnose import CHANNELS, OUTLIER, SATURATED, Diagnosis
 from edgekit.parity.layer_texts import label
+from edgekit.pipeline.build_output import BuildOutput
 from edgekit.pipeline.diagnose import Examined
 from edgekit.pipeline.stages.stage_runner import StageRunner
 from edgekit.report import sqnr_bars
+from edgekit.report.layer_table import LAYERS, LayerTable
 from edgekit.specs.writing import to_toml
 from edgekit.tasks.metric import SHARE
 
@@ -80,6 +83,9 @@ def diagnose_command(
         examined = request.examine(write is not None, StageRunner(Cache.default().made(), watch))
     for warning in examined.warnings:
         note(f"warning: {warning}")
+    # Only what is known to be of this very bundle lies beside its report.
+    if output and built and built.is_dir() and not (overrides or examined.warnings):
+        _keep(output, examined)
     if plot:
         title = examined.diagnosis.sentence
         write_file(plot, PLOTS[plot.suffix](title, examined.layers, examined.diagnosis.nodes).encode())
@@ -89,6 +95,20 @@ def diagnose_command(
         print_json(_document(examined))
         return
     _show(examined)
+
+
+def _keep(output: BuildOutput, examined: Examined) -> None:
+    """Leave the layers beside the report, whose page shows them; not in a folder that may not be written to."""
+    table = LayerTable(
+        schema_version=1,
+        bundle=output.bundle.digest,
+        sentence=examined.diagnosis.sentence,
+        nodes=examined.diagnosis.nodes,
+        layers=examined.layers,
+    )
+    folder = output.bundle.path.parent
+    if os.access(folder, os.W_OK):
+        write_file(folder / LAYERS, table.to_json().encode())
 
 
 def _show(examined: Examined) -> None:

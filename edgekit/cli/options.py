@@ -97,6 +97,11 @@ Out = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Where bu
 Jobs = Annotated[int, typer.Option("--jobs", min=1, metavar="N", help="How many targets are built at once.")]
 NoCache = Annotated[bool, typer.Option("--no-cache", help="Reuse nothing, keep nothing.")]
 Key = Annotated[str, typer.Option("--key", metavar="NAME|URI", help="What signs: a key's name, agent:… or pkcs11:….")]
+Full = Annotated[bool, typer.Option("--full", help="Show every section, not only verdict, gates and what to do next.")]
+ReportFile = Annotated[
+    Path | None,
+    typer.Option("--report", metavar="FILE", help="Also write it here: .html, .md, .txt, .json, .xml (JUnit), .sarif."),
+]
 Samples = Annotated[
     int | None,
     typer.Option("--samples", min=1, metavar="N", help="How many evaluation samples, of every class its share."),
@@ -152,3 +157,10 @@ Prompt = Annotated[str | None, typer.Option("--prompt", metavar="TEXT", help="Wi
 PromptTokens = Annotated[
     str | None, typer.Option("--prompt-tokens", metavar="1,42,…", help="With --generate: begin with these tokens.")
 ]
+
+
+def project_words(project: Path | None, example: str | None) -> tuple[str, ...]:
+    """Options that name the same project once more, for a command to type."""
+    if example:
+        return ("--example", example)
+    return ("--project", str(project)) if project else ()

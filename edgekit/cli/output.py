@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
 
 import typer
@@ -23,6 +23,7 @@ from edgekit.errors import EdgekitError
 from edgekit.errors.faults import ALSO
 from edgekit.ir.stage_record import StageRecord
 from edgekit.pipeline.stages.stage_runner import Watch
+from edgekit.untrusted.direction import isolated, without_isolates
 from edgekit.untrusted.sanitize import MAX_WORDS, json_lines, line, lines
 from edgekit.untrusted.workflow_commands import defused, defused_json, workflow_command
 
@@ -80,6 +81,24 @@ def say(text: str) -> None:
 def say_lines(text: str) -> None:
     """Print a result of several lines that ends with a line break: a report, or a console's output."""
     typer.echo(_harmless(lines(text)), nl=False)
+
+
+def say_form(text: str) -> None:
+    """Print a report in a form of several lines, whose runs from right to left stay isolated."""
+    shown = "\n".join(isolated(line(each)) for each in without_isolates(text).split("\n"))
+    typer.echo(_harmless(shown), nl=False)
+
+
+def say_coloured(marked: Iterable[tuple[str, str, str | None]]) -> None:
+    """Print lines: each its text, the words in it to stand out, and their colour, or None for bold alone.
+
+    In a pipe, and where NO_COLOR is set, nothing stands out.
+    """
+    coloured = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    for text, words, colour in marked:
+        shown = _harmless(isolated(line(text)))
+        styled = typer.style(words, fg=colour, bold=True)
+        typer.echo(shown.replace(words, styled, 1) if coloured and words else shown)
 
 
 def print_json(document: object) -> None:

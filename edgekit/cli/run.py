@@ -9,15 +9,12 @@ import typer
 
 from edgekit.api.build_session import build_requests, reference_override, robustness_override
 from edgekit.cli import options
-from edgekit.cli.build_steps import build_session, each_request, print_reports
+from edgekit.cli.build_steps import build_session, check_report_file, each_request, print_reports, supplements
 from edgekit.cli.continuous_integration import Ci, announce
 from edgekit.cli.names import project_of
-from edgekit.cli.next_command import note_after_run
 from edgekit.cli.output import note
 from edgekit.cli.probe_request import prompt_of
-from edgekit.errors import OptionError
 from edgekit.pipeline.run import Trial
-from edgekit.pipeline.verdict import FORMS
 from edgekit.specs.accelerator import AcceleratorChoice
 
 
@@ -43,12 +40,7 @@ def run_command(
         Path | None,
         typer.Option("--baseline", metavar="PATH", help="An earlier run's report or --out: counts are compared."),
     ] = None,
-    report: Annotated[
-        Path | None,
-        typer.Option(
-            "--report", metavar="FILE", help="Also write it here: .html, .md, .txt, .json, .xml (JUnit), .sarif."
-        ),
-    ] = None,
+    report: options.ReportFile = None,
     runtime: options.Runtime = None,
     accelerator: options.Accelerator = None,
     accelerator_option: options.AcceleratorOption = None,
@@ -60,6 +52,7 @@ def run_command(
     ] = False,
     no_commit: Annotated[bool, typer.Option("--no-commit", help="Leave what was flashed on trial.")] = False,
     no_cache: options.NoCache = False,
+    full: options.Full = False,
     ci: Ci = None,
     json: options.Json = False,
 ) -> None:
@@ -67,10 +60,7 @@ def run_command(
 
     Exit 0 if every gate passed, 1 if one failed or could not be decided.
     """
-    if report and report.suffix not in FORMS:
-        raise OptionError(f"--report '{report}' has no known ending", hint=f"one of {', '.join(FORMS)}")
-    if report and not report.resolve().parent.is_dir():
-        raise OptionError(f"--report: there is no folder '{report.parent}'", hint=f"mkdir -p '{report.parent}'")
+    check_report_file(report)
     beginning = prompt_of(generate, prompt, prompt_tokens)
     requests = build_requests(
         project_of(project, example, target, backend, profile),
@@ -87,8 +77,6 @@ def run_command(
         reports = each_request(session, jobs, lambda request, watch: session.run(request, trial, watch))
     for sentence in outcomes:
         note(sentence)
-    print_reports(reports, json, report)
-    for request, outcome in zip(requests, reports, strict=True):
-        note_after_run(outcome, session.folder(request), device)
+    print_reports(reports, json, report, supplements(session, project, example), full)
     announce(ci, reports, project)
     raise typer.Exit(0 if all(outcome.verdict == "passed" for outcome in reports) else 1)

@@ -6,7 +6,7 @@ from edgekit.parity.adversarial_readings import adversarial_words
 from edgekit.parity.data.gate_readings import GOVERNED, governance_words
 from edgekit.parity.gate_inputs import GateInputs
 from edgekit.parity.gate_readings import all_fell_back
-from edgekit.parity.gate_texts import QUANTITIES, quantity_of
+from edgekit.parity.gate_texts import QUANTITIES, counted, quantity_of
 from edgekit.parity.poisoning_readings import GATES as POISONING_GATES
 from edgekit.parity.poisoning_readings import poisoning_words
 from edgekit.parity.probability_readings import GATES as PROBABILITY_GATES
@@ -23,7 +23,7 @@ def certainty(name: str, reading: Estimate, bound: Bound, facts: GateInputs) -> 
     """Words on the number of samples of an estimate, and on its interval."""
     comparison = facts.comparison
     if name in SAMPLED:
-        on = f" on {comparison.samples:,} samples{_of_groups(facts)}"
+        on = f" on {counted(comparison.samples, 'sample')}{_of_groups(facts)}"
         if (
             name == "reference_accuracy"
             and comparison.chance is not None

@@ -15,6 +15,7 @@ from edgekit.ir.measurement import Array, Measurement
 from edgekit.ir.sqnr import sqnr_db
 from edgekit.parity.calibration.paired_calibration import paired_calibration
 from edgekit.parity.comparison import Comparison, FlipExample
+from edgekit.parity.confusion import confusion
 from edgekit.parity.drift import drift
 from edgekit.parity.endpoint_record import EndpointRecord, LatencyRecord, MetricRecord, process_record
 from edgekit.parity.flips import Flip, PairedOutputs, changed_samples
@@ -84,6 +85,7 @@ def compare(
             task.class_scores(expected, known), task.class_scores(actual, known), task.metric.name
         ),
         tokens=token_parity(answers, candidate_answers, known, task),
+        confusion=confusion(task, (answers, candidate_answers), known, classes),
     )
     pairs = PairedOutputs(task, (expected, actual), (answers, candidate_answers), labels if labelled else None, classes)
     return replace(

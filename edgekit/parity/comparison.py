@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from edgekit.ir.record import Record
 from edgekit.parity.adversarial import AdversarialSensitivity
 from edgekit.parity.calibration.paired_calibration import PairedCalibration
+from edgekit.parity.confusion import Confusion
 from edgekit.parity.data.governance import DataGovernance
 from edgekit.parity.drift import Drift
 from edgekit.parity.early_stop import EarlyStop
@@ -80,6 +81,9 @@ class Comparison(PairedAnswers):
     """Sequential looks after which no more samples were asked; None where all were asked at once."""
     robustness: Robustness | None = None
     """Losses of both on perturbed samples; None where none were measured."""
+
+    confusion: Confusion | None = None
+    """Confusion of classes; None without labels, and where an answer is no single class."""
 
     def __repr__(self) -> str:
         sides = [f"{side.score.value:.4f}" for side in (self.reference, self.candidate) if side.score]

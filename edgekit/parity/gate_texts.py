@@ -49,7 +49,9 @@ def points(share: float) -> str:
 
 
 def times(ratio: float) -> str:
-    return f"{decimal(ratio, 4)} times"
+    """Format a ratio: `0.2866 times`, and `once` for 1."""
+    text = decimal(ratio, 4)
+    return "once" if text == "1" else f"{text} times"
 
 
 def noise(sqnr_db: float | None) -> str:
@@ -64,6 +66,12 @@ def milliseconds(value_ms: float) -> str:
 
 def megabytes(value_mb: float) -> str:
     return f"{decimal(value_mb, 2)} MB"
+
+
+def counted(number: int, noun: str) -> str:
+    """Format a number of things: `1 sample`, `2,000 samples`, `3 processes`."""
+    ending = "" if number == 1 else "es" if noun.endswith("s") else "s"
+    return f"{number:,} {noun}{ending}"
 
 
 def count(value: float) -> str:

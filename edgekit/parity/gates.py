@@ -15,7 +15,7 @@ from edgekit.parity.comparison import Comparison
 from edgekit.parity.data.gate_readings import default_gates
 from edgekit.parity.gate_inputs import GateInputs
 from edgekit.parity.gate_readings import NO_LABELS, read
-from edgekit.parity.gate_texts import QUANTITIES, quantity_of
+from edgekit.parity.gate_texts import QUANTITIES, counted, quantity_of
 from edgekit.parity.missing_value import MissingValue
 from edgekit.parity.robustness.readings import WorstEstimate
 from edgekit.parity.sample_plan import advice
@@ -114,8 +114,10 @@ def _judge(name: str, bound: Bound, facts: GateInputs) -> GateResult:
 
 def _undecided(name: str, bound: Bound, reading: Estimate, facts: GateInputs) -> str:
     if isinstance(reading, WorstEstimate):
-        return f"{reading.samples:,} samples cannot settle it; measure more: --set profile.robustness.samples=N"
-    return f"{facts.comparison.samples:,} samples cannot settle it; {advice(name, bound, reading, facts)}"
+        return (
+            f"{counted(reading.samples, 'sample')} cannot settle it; measure more: --set profile.robustness.samples=N"
+        )
+    return f"{counted(facts.comparison.samples, 'sample')} cannot settle it; {advice(name, bound, reading, facts)}"
 
 
 def _result(

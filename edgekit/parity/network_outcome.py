@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from edgekit.parity.gate_texts import counted
 from edgekit.tasks.metric import SHARE
 
 NEGLIGIBLE = 0.0005
@@ -37,7 +38,7 @@ class NetworkOutcome:
         return agreement >= self.agreement_min and (drop is None or drop <= self.accuracy_drop_max)
 
     def __str__(self) -> str:
-        alike = f"agrees with the float model to {self.agreement:.1%} on {self.samples} samples"
+        alike = f"agrees with the float model to {self.agreement:.1%} on {counted(self.samples, 'sample')}"
         if self.accuracy_drop is None:
             return alike
         if self.accuracy_drop <= NEGLIGIBLE:

@@ -16,6 +16,7 @@ from edgekit.measure import store
 from edgekit.parity.slices.properties import channel_axis
 from edgekit.pipeline.verdict import FLIPS
 from edgekit.report.forms import flips_csv, flips_gallery
+from edgekit.report.page.thumbnail import thumbnail
 from edgekit.report.report import Report
 from edgekit.samples import Samples, load_samples
 from edgekit.specs.inputs import Input
@@ -59,6 +60,24 @@ def write_gallery(folder: Path, report: Report, project: Project) -> Path:
     Raises DataError if that set has other samples by now, or is not the one that was measured.
     """
     rows = _rows(folder)
+    samples = _samples(folder, report, project)
+    pictures = _pictures(samples, [row["sample"] for row in rows[: flips_gallery.MOST]], project.inputs)
+    write(folder / GALLERY, flips_gallery.render(report.sentence, rows, pictures).encode())
+    return folder / GALLERY
+
+
+def thumbnails(folder: Path, report: Report, project: Project) -> dict[int, str]:
+    """Pictures of the flipped samples that a report tells in words, PNG in base64, by the index of the sample.
+
+    None where no input is of pixels. Raises DataError if the project's evaluation set is not the one of the report.
+    """
+    indices = [flip.sample for flip in report.flips.examples]
+    pictures = _pictures(_samples(folder, report, project), indices, project.inputs)
+    return {i: thumbnail(pixels) for i, pixels in pictures.items()}
+
+
+def _samples(folder: Path, report: Report, project: Project) -> Samples:
+    """Evaluation samples that the report in `folder` is about. Raises DataError if the project has others by now."""
     sampling = report.sampling
     limit = sampling.taken if sampling and sampling.taken < sampling.total else None
     samples = load_samples(project, "evaluation", limit)
@@ -67,9 +86,7 @@ def write_gallery(folder: Path, report: Report, project: Project) -> Path:
             f"the evaluation data of '{project.name}' are not those that '{folder}' measured",
             hint="name the project of that build (--project DIR), or build again",
         )
-    pictures = _pictures(samples, [row["sample"] for row in rows[: flips_gallery.MOST]], project.inputs)
-    write(folder / GALLERY, flips_gallery.render(report.sentence, rows, pictures).encode())
-    return folder / GALLERY
+    return samples
 
 
 def _rows(folder: Path) -> list[dict[str, Any]]:

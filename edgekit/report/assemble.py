@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from edgekit.ir.artifact import Artifact
+from edgekit.ir.artifact import Artifact, Operator
 from edgekit.ir.stage_record import StageRecord
 from edgekit.parity.calibration.paired_calibration import PairedCalibration
 from edgekit.parity.comparison import Comparison
@@ -22,7 +22,7 @@ from edgekit.parity.numeric import NumericParity
 from edgekit.parity.outside.paired_outside import PairedOutside
 from edgekit.parity.robustness.record import robustness_record
 from edgekit.report.earlier_run import Earlier
-from edgekit.report.record import ArtifactRecord, Bounds, BundleRecord, File, Flips, FragmentsRecord
+from edgekit.report.record import ArtifactRecord, Bounds, BundleRecord, File, Flips, FragmentsRecord, OperatorGroup
 from edgekit.report.report import Report
 from edgekit.report.sentence import sentence
 from edgekit.samples import Sampling
@@ -142,6 +142,7 @@ def report(build: BuildFacts, probe: ProbeFacts) -> Report:
         versions=dict(sorted(build.versions.items())),
         groups=comparison.group_count,
         early_stop=stop,
+        confusion=comparison.confusion,
     )
 
 
@@ -189,7 +190,27 @@ def describe(
         placement_basis=artifact.basis,
         signature=artifact.signature,
         preprocessing=dict(preprocessing) if preprocessing else None,
+        operators=_operators(artifact),
     )
+
+
+def _operators(artifact: Artifact) -> tuple[OperatorGroup, ...]:
+    """Operators by name, delegate and arithmetic: the most multiply-accumulates first, then the most bytes."""
+    kinds: dict[tuple[str, str | None, bool], list[Operator]] = {}
+    for operator in artifact.placement.operators:
+        kinds.setdefault((operator.name, operator.delegate, operator.integer), []).append(operator)
+    groups = (
+        OperatorGroup(
+            name=name,
+            delegate=delegate,
+            integer=integer,
+            count=len(alike),
+            macs=sum(operator.macs for operator in alike),
+            bytes=None if any(each.bytes is None for each in alike) else sum(each.bytes or 0 for each in alike),
+        )
+        for (name, delegate, integer), alike in kinds.items()
+    )
+    return tuple(sorted(groups, key=lambda group: (-group.macs, -(group.bytes or 0), group.name)))
 
 
 def _fragments(artifact: Artifact) -> FragmentsRecord | None:

@@ -13,6 +13,7 @@ from edgekit.ir.stage_record import StageRecord
 from edgekit.parity.adversarial import AdversarialSensitivity
 from edgekit.parity.calibration.record import CalibrationRecord
 from edgekit.parity.comparison import FlipExample
+from edgekit.parity.confusion import Confusion
 from edgekit.parity.cost import CostSummary
 from edgekit.parity.data.governance import DataGovernance
 from edgekit.parity.drift import Drift
@@ -50,6 +51,22 @@ class FragmentsRecord(Record):
     """Calls of kernels outside of all delegates; views of memory are none."""
     boundary_bytes: int
     """Bytes of the tensors that enter and leave delegates, the model's own inputs and outputs included."""
+
+
+class OperatorGroup(Record):
+    """Operators of one kind that one part of the runtime runs in one arithmetic."""
+
+    name: str
+    """Name that the runtime has for them, such as `CONV_2D`."""
+    delegate: str | None
+    """Delegate that runs them; null where the runtime's own kernels do."""
+    integer: bool
+    """True if they compute on integers."""
+    count: int
+    macs: int
+    """Multiply-accumulates of one inference; 0 for operators that have none."""
+    bytes: int | None = None
+    """Bytes that they read and write; left out where they were not counted."""
 
 
 class ArtifactRecord(Record):
@@ -90,6 +107,8 @@ class ArtifactRecord(Record):
     signature: Signature
     preprocessing: dict[str, str] | None = None
     """Steps in words that make a raw sample an input of the artifact, by input; left out where none is stated."""
+    operators: tuple[OperatorGroup, ...] | None = None
+    """Operators by kind and by who runs them, the most work first; left out in reports before version 0.3."""
 
     @property
     def weights_ratio(self) -> float | None:
@@ -208,3 +227,5 @@ class ReportRecord(Record):
     """Number of groups that the samples come in, such as videos; left out where they are independent."""
     early_stop: EarlyStop | None = None
     """Looks at the answers after which no more samples were asked; left out where all were asked at once."""
+    confusion: Confusion | None = None
+    """Confusion of classes by both endpoints; left out without labels, and where an answer is no single class."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from edgekit.ir.measurement import Environment
 from edgekit.parity.calibration.paired_calibration import PairedCalibration
 from edgekit.parity.comparison import Comparison
-from edgekit.parity.gate_texts import decimal, metric_value, milliseconds, percent, points
+from edgekit.parity.gate_texts import counted, decimal, metric_value, milliseconds, percent, points
 from edgekit.parity.gates import GateResult
 from edgekit.parity.outside.paired_outside import PairedOutside
 from edgekit.parity.probability_readings import CALIBRATION, OUTSIDE
@@ -129,14 +129,15 @@ def _count(comparison: Comparison) -> str:
     """Number of the samples, by what one is: the steps of a sequence are its answers where each has a label."""
     count = comparison.samples
     if comparison.drift is None:
-        return f"{count:,} {'sample' if count == 1 else 'samples'}"
-    sequences = f"{count:,} {'sequence' if count == 1 else 'sequences'}"
+        return counted(count, "sample")
+    sequences = counted(count, "sequence")
     by_step = any(span.reference is not None for span in comparison.drift.spans)
     return f"the steps of {sequences}" if by_step else sequences
 
 
 def _size(ratio: float) -> str:
-    return "the file is as large as the float file" if ratio == 1 else f"the file is {decimal(ratio, 2)} times the size"
+    times = decimal(ratio, 2)
+    return "the file is as large as the float file" if times == "1" else f"the file is {times} times the size"
 
 
 def _slices(profile: Profile, comparison: Comparison, gates: Sequence[GateResult]) -> list[str]:

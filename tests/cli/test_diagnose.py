@@ -79,13 +79,20 @@ def test_what_is_proposed_cures_it(command: Command, tmp_path: Path) -> None:
     assert document(command("diagnose", "--project", project, *HOST, *step, "--json"))["cause"] == "nothing"
 
 
-def test_a_build_is_diagnosed_by_what_it_was_built_with(command: Command, built: Built, small: Path) -> None:
-    found = document(command("diagnose", built.out, "--project", small, "--json"))
+def test_a_build_is_diagnosed_by_what_it_was_built_with(
+    command: Command, built: Built, small: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    shutil.copytree(built.out, out)
+    found = document(command("diagnose", out, "--project", small, "--json"))
     assert (found["target"], found["backend"], found["profile"]) == ("host", "onnx", "host-int8")
     assert not any("changed since" in warning for warning in found["warnings"])
     kept = json.loads((built.out / "profile.json").read_text())
     assert kept["gates"]["size_ratio"] == {"max": 2}
     assert str(small) not in (built.out / "profile.json").read_text()
+    layers = json.loads((out / "layers.json").read_text())
+    assert layers["bundle"] == json.loads((out / "report.json").read_text())["bundle"]["digest"]
+    assert [layer["node"] for layer in layers["layers"]] == [layer["node"] for layer in found["layers"]]
 
 
 def test_a_model_that_changed_since_is_told(command: Command, built: Built, tmp_path: Path) -> None:

@@ -35,7 +35,7 @@ def test_everything_names_a_bundle_by_the_same_digest(command: Command, built: B
     assert named == dict.fromkeys(named, digest)
     assert {event["digest"] for event in history["history"]} == {digest}
     assert inspected["file_sha256"] == hashlib.sha256(built.bundle.read_bytes()).hexdigest()
-    shown = [command(*argv).out for argv in (("inspect", built.bundle), ("report", built.out))]
+    shown = [command(*argv).out for argv in (("inspect", built.bundle), ("report", built.out, "--full"))]
     assert all(digest in text for text in shown)
     assert all(digest[:12] in command(name, *to).out for name in ("status", "history"))
 

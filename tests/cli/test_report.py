@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 import shutil
 from pathlib import Path
@@ -10,6 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from edgekit.ir.layers import Layer
+from edgekit.report.layer_table import LayerTable
 from tests.conftest import Built, Command
 
 
@@ -25,6 +28,33 @@ def test_a_report_is_shown_in_every_form(command: Command, built: Built, form: s
     ended = command("report", built.out, "--format", form)
     assert (ended.code, ended.err) == (0, "")
     assert ended.out.lower().startswith(first.lower())
+
+
+def test_the_terminal_shows_a_screenful_and_the_rest_when_it_is_asked_for(command: Command, built: Built) -> None:
+    brief, whole = command("report", built.out).out, command("report", built.out, "--full").out
+    assert f"All sections: edgekit report {built.out} --full" in brief
+    assert "Provenance" in whole
+    assert "Provenance" not in brief
+    assert command("report", built.out).out == brief
+    assert "--full is for the terminal" in command("report", built.out, "--full", "--format", "md").refused("EK100", 2)
+
+
+def test_a_page_is_written_with_layers_of_this_bundle_alone(command: Command, built: Built, tmp_path: Path) -> None:
+    out, page = tmp_path / "out", tmp_path / "page.html"
+    shutil.copytree(built.out, out)
+    digest = json.loads((out / "report.json").read_text())["bundle"]["digest"]
+    layer = Layer("stem", "conv", "conv", (), quantized=True, output_sqnr_db=math.inf)
+    table = LayerTable(schema_version=1, bundle=digest, sentence="Nothing is wrong.", nodes=(), layers=(layer,))
+    for table_of, shown in ((table, True), (table.model_copy(update={"bundle": "0" * 64}), False)):
+        (out / "layers.json").write_text(table_of.to_json())
+        ended = command("report", out, "--report", page)
+        assert (ended.code, ended.out) == (0, f"{page}\n"), ended.err
+        assert ("Sensitivity of the layers" in page.read_text()) is shown
+    (out / "layers.json").write_text("{}")
+    assert "is no table of layers" in command("report", out, "--report", page).refused("EK105", 2)
+    assert "has no known ending" in command("report", out, "--report", tmp_path / "x.pdf").refused("EK104", 2)
+    both = command("report", out, "--report", page, "--flips", "csv").refused("EK100", 2)
+    assert "--report and --flips were both given" in both
 
 
 def test_a_report_as_json_is_the_file(command: Command, built: Built) -> None:
@@ -100,6 +130,20 @@ def test_a_gallery_shows_the_samples_of_the_project_that_was_measured(
     refused = command("report", flipped, "--flips", "gallery", "--project", other).refused("EK105", 2)
     assert "the evaluation data of 'other' are not those that" in refused
     assert not (flipped / "flips.html").exists()
+
+
+def test_a_page_shows_the_samples_of_a_project_that_is_named(
+    command: Command, flipped: Path, small: Path, tmp_path: Path
+) -> None:
+    values = json.loads((flipped / "report.json").read_text())
+    flip = {"sample": 3, "reference": "a", "candidate": "b", "label": "a", "id": "<b>.png"}
+    values["flips"] |= {"samples": [3], "examples": [flip], "reference_only": 1}
+    (flipped / "report.json").write_text(json.dumps(values))
+    with_pictures = command("report", flipped, "--format", "html", "--project", small).out
+    without = command("report", flipped, "--format", "html").out
+    assert (with_pictures.count("data:image/png;base64,"), without.count("data:image/png;base64,")) == (1, 0)
+    assert "&lt;b&gt;.png" in without
+    assert f"edgekit report {flipped} --format html --project DIR" in without
 
 
 def test_flips_that_are_not_there_or_no_table_are_refused(command: Command, flipped: Path) -> None:

@@ -98,7 +98,7 @@ def test_without_labels_the_reference_judges_and_a_project_states_its_own_gates(
     assert (report["accuracy_drop"], report["accuracy_drop_bounds"]) == (None, None)
     assert "metric" not in report["reference"]
     assert "without labels" in report["sentence"]
-    text = command("report", tmp_path / "out").out
+    text = command("report", tmp_path / "out", "--full").out
     assert "no labels" in text
 
 

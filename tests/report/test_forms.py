@@ -3,6 +3,8 @@
 `EDGEKIT_GOLDEN=write pytest tests/report` writes the golden text anew; read the diff before you commit it.
 """
 
+import base64
+import hashlib
 import os
 import re
 from collections.abc import Callable, Sequence
@@ -104,7 +106,8 @@ def test_a_device_of_another_target_is_told(render: Render) -> None:
 def test_several_targets_make_one_page(render: Render) -> None:
     page = render([passed(), failed()])
     assert page.index("PASSED") < page.index("FAILED")
-    assert page.count("Sample by sample") == 2
+    shown_once = re.sub(r"<nav.*?</nav>|aria-label=\S+ \S+ \S+ \S+", "", page, flags=re.DOTALL)
+    assert shown_once.count("Sample by sample") == 2
 
 
 def test_a_latency_is_never_without_its_count() -> None:
@@ -202,15 +205,29 @@ def test_html_is_one_file_that_runs_nothing_and_fetches_nothing() -> None:
     page = html.render([passed(), failed(), built(), stood_in(), served(), nasty()])
     tags = parsed(page)
     assert tags.tags <= {
-        "html", "head", "meta", "title", "style", "body", "article", "h1", "h2", "span", "p", "div", "table", "tr",
-        "th", "td", "ul", "li", "svg", "text", "path", "line",
+        "html", "head", "meta", "title", "style", "body", "main", "header", "article", "section", "nav", "div", "h1",
+        "h2", "h3", "span", "p", "b", "br", "small", "code", "pre", "a", "bdi", "ul", "ol", "li", "dl", "dt", "dd",
+        "details", "summary", "figure", "figcaption", "table", "tr", "th", "td", "svg", "desc", "text", "tspan", "path",
+        "line", "rect", "circle", "defs", "pattern",
     }  # fmt: skip
     assert tags.attributes <= {
-        "lang", "charset", "name", "content", "class", "scope", "role", "aria-label", "viewbox", "x", "y", "d",
-        "x1", "x2", "y1", "y2", "text-anchor",
+        "lang", "charset", "http-equiv", "name", "content", "class", "id", "href", "scope", "role", "tabindex",
+        "aria-label", "aria-hidden", "viewbox", "x", "y", "d", "x1", "x2", "y1", "y2", "cx", "cy", "r", "width",
+        "height", "text-anchor", "opacity", "patternunits", "patterntransform",
     }  # fmt: skip
-    assert "url(" not in page
+    assert all(link.startswith("#report-") for link in re.findall('href="([^"]*)"', page))
+    assert set(re.findall(r"url\([^)]*\)", page)) == {"url(#hatch)", "url(#cross)"}
     assert "@import" not in page
+
+
+def test_the_policy_of_a_page_allows_its_own_stylesheet_and_nothing_else() -> None:
+    page = html.render([passed()])
+    style = re.search("<style>(.*?)</style>", page, re.DOTALL)
+    assert style
+    digest = base64.b64encode(hashlib.sha256(style[1].encode()).digest()).decode()
+    policy = re.search('http-equiv="Content-Security-Policy" content="([^"]*)"', page)
+    assert policy
+    assert policy[1].startswith(f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:;")
 
 
 def test_html_shows_what_looks_like_html() -> None:
@@ -219,9 +236,11 @@ def test_html_shows_what_looks_like_html() -> None:
 
 def test_html_is_small_and_reads_in_the_dark() -> None:
     page = html.render([passed()])
-    assert len(page) < 10_000
+    assert len(page) < 60_000
     assert "color-scheme: light dark" in page
     assert "prefers-color-scheme: dark" in page
+    assert "forced-colors: active" in page
+    assert "@media print" in page
 
 
 def test_a_report_without_a_bundle_or_gates_still_reads() -> None:

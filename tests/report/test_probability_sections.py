@@ -8,11 +8,11 @@ from xml.etree import ElementTree
 from edgekit.parity.compare import compare
 from edgekit.parity.missing_value import MissingValue
 from edgekit.parity.outside.paired_outside import OutsideScores, PairedOutside, paired_outside
+from edgekit.report.charts.reliability import reliability
 from edgekit.report.forms import html, markdown, text
 from edgekit.report.report import Report
+from edgekit.report.sections.charts import ReliabilityChart
 from edgekit.report.sections.outline import outline
-from edgekit.report.sections.reliability_svg import reliability_svg
-from edgekit.report.sections.section import ReliabilityChart
 from edgekit.tasks.classification import Classification
 from tests.parity.calibration.examples import measured, scores, truthful
 from tests.report.examples import made, passed
@@ -39,10 +39,11 @@ def test_calibration_is_a_table_a_diagram_and_a_record() -> None:
     bins = {each.low for side in (report.calibration.reference, report.calibration.candidate) for each in side.bins}
     assert sum(label.startswith("right, sure to") for label in rows) == len(bins)
     assert isinstance(section.picture, ReliabilityChart)
-    bars = ElementTree.fromstring(reliability_svg(section.picture)).findall("path")
+    shapes = ElementTree.fromstring(reliability(section.picture)).findall("path")
+    bars = [shape for shape in shapes if shape.get("class") != "frame"]
     assert len(bars) == sum(len(side.bins) for side in section.picture.sides)
     assert "over-confident by" in section.first[0]
-    assert reliability_svg(section.picture) in html.render([report])
+    assert reliability(section.picture) in html.render([report])
     for render in (text.render, markdown.render):
         assert "expected calibration error" in render([report])
 

@@ -32,7 +32,7 @@ def test_a_report_holds_every_key_of_the_contract() -> None:
     assert list(record) == [
         "schema", "verdict", "sentence", "target", "profile", "backend", "device", "host_stand_in", "gates", "artifact",
         "reference", "candidate", "accuracy_drop", "accuracy_drop_bounds", "agreement", "also_measured", "flips",
-        "mcnemar_p", "mcnemar_mid_p", "sqnr_db", "stages", "bundle", "versions",
+        "mcnemar_p", "mcnemar_mid_p", "sqnr_db", "stages", "bundle", "versions", "confusion",
     ]  # fmt: skip
     assert list(record["artifact"]) == [
         "format", "files", "size_bytes", "float_size_bytes", "size_ratio", "integer_share", "integer_macs_share",
@@ -178,6 +178,6 @@ def test_the_documented_schema_is_current() -> None:
 def test_the_schema_asks_for_every_key_that_is_always_there() -> None:
     definitions = json.loads(json_schema())["$defs"]
     record = values(built())
-    assert set(definitions["Report"]["required"]) == set(record) - {"also_measured", "mcnemar_mid_p"}
+    assert set(definitions["Report"]["required"]) == set(record) - {"also_measured", "mcnemar_mid_p", "confusion"}
     assert set(definitions["LatencyRecord"]["required"]) == set(record["candidate"]["latency_ns"]) - {"reason"}
     assert Document.model_validate_json(to_json([built()])).reports == (built(),)

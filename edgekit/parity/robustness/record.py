@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pydantic import Field
 
 from edgekit.ir.record import Record
-from edgekit.parity.gate_texts import loss_value, percent
+from edgekit.parity.gate_texts import counted, loss_value, percent
 from edgekit.parity.robustness.condition_scores import ConditionScores
 from edgekit.parity.robustness.robustness import Robustness
 from edgekit.parity.statistics.estimate import Estimate
@@ -150,7 +150,7 @@ def _sensitive(robustness: Robustness) -> list[tuple[str, ConditionScores]]:
 def _sentences(
     robustness: Robustness, sensitive: Sequence[tuple[str, ConditionScores]], stability: Stability | None
 ) -> list[str]:
-    unit, count = robustness.metric.unit, f"on {robustness.samples:,} samples"
+    unit, count = robustness.metric.unit, f"on {counted(robustness.samples, 'sample')}"
     sentences = []
     natural, worst = robustness.of("natural"), robustness.worst_natural(CONFIDENCE)
     if worst:

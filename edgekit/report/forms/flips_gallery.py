@@ -5,21 +5,17 @@ It holds pictures of the user's data: nothing writes it unless it is asked for.
 
 from __future__ import annotations
 
-import base64
-import io
 from collections.abc import Mapping, Sequence
-from html import escape
 from typing import Any
 
-import numpy as np
-
 from edgekit.ir.measurement import Array
+from edgekit.parity.gate_texts import counted
+from edgekit.report.charts.elements import text
+from edgekit.report.page.thumbnail import thumbnail
 from edgekit.untrusted.sanitize import MAX_WORDS, line
 
 MOST = 200
 """Samples that a page shows: at 5 KB a picture it stays within a megabyte or two."""
-SIDE = 160
-"""Longest side of a picture, in pixels."""
 WORDS = {
     "lost": "right only in the reference",
     "gained": "right only in the candidate",
@@ -41,12 +37,13 @@ def render(title: str, flips: Sequence[Mapping[str, Any]], pictures: Mapping[int
     """
     shown = flips[:MOST]
     left = f" The first {MOST} are shown; flips.csv has all." if len(flips) > MOST else ""
+    verb = "is" if len(flips) == 1 else "are"
     figures = "".join(_figure(flip, pictures.get(flip["sample"])) for flip in shown)
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"<title>edgekit: flips</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n"
-        f"<h1>{_text(title)}</h1>\n<p>{len(flips):,} samples are answered otherwise.{left} "
+        f"<h1>{_text(title)}</h1>\n<p>{counted(len(flips), 'sample')} {verb} answered otherwise.{left} "
         "This page holds samples of your data: look who may see it before you pass it on.</p>\n"
         f'<div class="flips">\n{figures}</div>\n</body>\n</html>\n'
     )
@@ -54,7 +51,7 @@ def render(title: str, flips: Sequence[Mapping[str, Any]], pictures: Mapping[int
 
 def _figure(flip: Mapping[str, Any], pixels: Array | None) -> str:
     name = _text(flip["id"] or f"sample {flip['sample']}")
-    drawn = f'<img src="data:image/png;base64,{_png(pixels)}" alt="{name}">' if pixels is not None else ""
+    drawn = f'<img src="data:image/png;base64,{thumbnail(pixels)}" alt="{name}">' if pixels is not None else ""
     label = f"label: {_text(flip['label'])}<br>" if flip["label"] else ""
     answers = "<br>".join(
         f"{side}: {_text(flip[side] or '')}{_margin(flip[f'{side}_margin'])}" for side in ("reference", "candidate")
@@ -67,16 +64,5 @@ def _margin(margin: float | None) -> str:
     return "" if margin is None else f" (ahead by {margin:.3g})"
 
 
-def _text(text: str) -> str:
-    return escape(line(text, MAX_WORDS))
-
-
-def _png(pixels: Array) -> str:
-    """PNG of a picture in base64, made smaller where it is larger than SIDE."""
-    from PIL.Image import fromarray
-
-    image = fromarray(np.ascontiguousarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels))
-    image.thumbnail((SIDE, SIDE))
-    file = io.BytesIO()
-    image.save(file, "PNG", optimize=True)
-    return base64.b64encode(file.getvalue()).decode()
+def _text(words: str) -> str:
+    return text(line(words, MAX_WORDS))

@@ -7,13 +7,15 @@ import re
 from collections.abc import Sequence
 
 from edgekit.report.record import ReportRecord
+from edgekit.report.sections.next_steps import NextStep
 from edgekit.report.sections.outline import Outline, outline
 from edgekit.report.sections.section import Row, Section
+from edgekit.untrusted.direction import isolated
 
 
 def render(reports: Sequence[ReportRecord]) -> str:
     """Render the reports, one after the other, each under a heading that is its verdict."""
-    return "\n".join(_report(outline(report)) for report in reports)
+    return isolated("\n".join(_report(outline(report)) for report in reports))
 
 
 def escape(text: str) -> str:
@@ -23,10 +25,24 @@ def escape(text: str) -> str:
 
 
 def _report(view: Outline) -> str:
-    head = [f"## {view.verdict.upper()}: {escape(view.subject)}", "", escape(view.sentence)]
+    head = [
+        f"## {view.verdict.upper()}: {escape(view.subject)}",
+        *("", f"**{escape(view.headline)}**"),
+        *("", escape(view.sentence)),
+    ]
     warnings = [line for warning in (*view.invalid, *view.warnings) for line in ("", f"> **{escape(warning)}**")]
     sections = [line for section in view.sections for line in section_lines(section)]
-    return "\n".join([*head, *warnings, *sections]) + "\n"
+    steps = [line for step in view.next for line in _step(step)]
+    following = ["", "### What to do next", "", *steps] if steps else []
+    return "\n".join([*head, *warnings, *following, *sections]) + "\n"
+
+
+def _step(step: NextStep) -> list[str]:
+    """A step as an item of a list; its command as code."""
+    if step.command is None:
+        return [f"- {escape(step.words)}"]
+    plain = not set(step.command) & set("`<>&")
+    return [f"- {escape(step.words)}", f"  `{step.command}`" if plain else f"  <code>{escape(step.command)}</code>"]
 
 
 def section_lines(section: Section) -> list[str]:

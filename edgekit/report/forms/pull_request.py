@@ -99,7 +99,8 @@ def _time(report: ReportRecord) -> str:
 def _gate_rows(pair: Pair) -> list[Row]:
     """Rows of the gates that do not hold, or did not before."""
     before = {gate.name: gate for gate in pair.before.gates} if pair.before else {}
-    unit, target, rows = metric_unit(pair.now), pair.now.target, []
+    unit, target = metric_unit(pair.now), pair.now.target
+    rows: list[Row] = []
     for gate in pair.now.gates:
         was = before.get(gate.name)
         if gate.outcome in ("failed", "undecided") or (was and _holds(was) != _holds(gate)):

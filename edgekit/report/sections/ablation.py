@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from edgekit.parity.ablation import Ablated, Ablation, AccuracyEffect, RecipeCost
-from edgekit.parity.gate_texts import loss_value, metric_value, milliseconds, noise, percent, times
+from edgekit.parity.gate_texts import counted, loss_value, metric_value, milliseconds, noise, percent, times
 from edgekit.report.sections.section import Row, Section, section
 
 NONE = "-"
@@ -24,7 +24,8 @@ def sentence(ablation: Ablation) -> str:
     """Result in a sentence: which steps buy or cost accuracy, and which of them were not shown to."""
     subject = f"{ablation.profile} for {ablation.target} by {ablation.backend}"
     if ablation.metric is None:
-        return f"{subject}: {ablation.samples:,} samples without labels tell agreement with the reference, no accuracy."
+        unlabelled = f"{counted(ablation.samples, 'sample')} without labels"
+        return f"{subject}: {unlabelled} tell agreement with the reference, no accuracy."
     by_effect = {effect: [row.step for row in ablation.rows if _effect(row) == effect] for effect in _EFFECTS}
     parts = [f"{words} {', '.join(by_effect[effect])}" for effect, words in _EFFECTS.items() if by_effect[effect]]
     return f"{subject}: {'; '.join(parts) or 'no step was tried'}."
@@ -99,7 +100,7 @@ def _says(ablation: Ablation, row: Ablated) -> str:
     size = f"the step makes the file {times(ablation.whole.size_bytes / row.cost.size_bytes)} the size"
     words = [size] if row.cost.size_bytes != ablation.whole.size_bytes else []
     if row.accuracy:
-        counts = f"{row.accuracy.whole_only:,} samples better with it, {row.accuracy.without_only:,} without"
+        counts = f"{counted(row.accuracy.whole_only, 'sample')} better with it, {row.accuracy.without_only:,} without"
         shown = {"buys": "buys accuracy", "costs": "costs accuracy"}.get(row.effect, "no difference shown")
         words = [f"{shown} ({counts})", *words]
     return "; ".join(words) or "no labels"
@@ -107,8 +108,8 @@ def _says(ablation: Ablation, row: Ablated) -> str:
 
 def _notes(ablation: Ablation) -> Iterable[str]:
     yield (
-        f"{ablation.samples:,} evaluation samples, the same in every row; intervals are two-sided, at 95 % each, of "
-        "paired differences. Steps are taken out one at a time: what they buy does not add up."
+        f"{counted(ablation.samples, 'evaluation sample')}, the same in every row; intervals are two-sided, at 95 % "
+        "each, of paired differences. Steps are taken out one at a time: what they buy does not add up."
     )
     if ablation.reference is not None:
         yield f"The float reference has {ablation.metric} {metric_value(ablation.reference, ablation.unit)}."

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 
 from edgekit.parity.calibration.record import CalibrationDifference, CalibrationFigures, CalibrationRecord
 from edgekit.parity.gate_texts import percent, points
-from edgekit.report.sections.section import Reliability, ReliabilityChart, Row, Section, section
+from edgekit.report.sections.charts import Reliability, ReliabilityChart
+from edgekit.report.sections.section import Row, Section, section
 
 ERROR_NOTE = (
     "The expected calibration error of few samples is too high by chance, alike for both: the difference is what is "

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from edgekit.parity.endpoint_record import EndpointRecord, LatencyRecord
-from edgekit.parity.gate_texts import decimal, megabytes, metric_value, milliseconds, percent
+from edgekit.parity.gate_texts import counted, decimal, megabytes, metric_value, milliseconds, percent
 from edgekit.report.record import ReportRecord
 from edgekit.report.sections.section import Row, Section, section
 from edgekit.tasks.metric import SHARE
@@ -37,8 +37,8 @@ def latency(record: LatencyRecord, percentile_ns: Callable[[LatencyRecord], int 
     if record.count == 0:
         return "not measured"
     if value_ns is None:
-        return f"too few ({record.count:,} runs)"
-    return f"{milliseconds(value_ns / 1e6)} ({record.count:,} runs{'' if record.valid else ', INVALID'})"
+        return f"too few ({counted(record.count, 'run')})"
+    return f"{milliseconds(value_ns / 1e6)} ({counted(record.count, 'run')}{'' if record.valid else ', INVALID'})"
 
 
 def confidence(low: float, high: float) -> str:

@@ -7,8 +7,10 @@ from collections.abc import Callable, Iterable
 from edgekit.parity.endpoint_record import EndpointRecord, LatencyRecord
 from edgekit.parity.gate_texts import decimal, milliseconds, times
 from edgekit.report.record import ReportRecord
+from edgekit.report.sections.charts import LatencyChart, Spread
 from edgekit.report.sections.endpoints import candidate_name, latency
-from edgekit.report.sections.section import LatencyChart, Row, Section, Spread, section
+from edgekit.report.sections.invalid import hangs_on_time, invalid
+from edgekit.report.sections.section import Row, Section, section
 
 PERCENTILES: tuple[tuple[str, Callable[[LatencyRecord], int | None]], ...] = (
     ("latency p50", lambda latency: latency.p50_ns),
@@ -53,7 +55,10 @@ def _sentences(report: ReportRecord, there: str) -> Iterable[str]:
     if not (reference.p50_ns and candidate.p50_ns):
         yield "The two cannot be compared in time: one of them was not timed."
     elif not (reference.valid and candidate.valid):
-        yield "The two must not be compared in time: a latency is INVALID, as said above."
+        where = "as said above" if hangs_on_time(report) else "and no gate hangs on it"
+        yield f"The two must not be compared in time: a latency is INVALID, {where}."
+        if not hangs_on_time(report):
+            yield from invalid(report)
     else:
         ours, theirs = (milliseconds(p50 / 1e6) for p50 in (candidate.p50_ns, reference.p50_ns))
         where = "this host, which is not the target" if report.host_stand_in else "the device"

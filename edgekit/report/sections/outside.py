@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from edgekit.parity.gate_texts import percent, points
+from edgekit.parity.gate_texts import counted, percent, points
 from edgekit.parity.outside.record import OutsideRecord, PairedShare
 from edgekit.report.sections.section import Row, Section, section
 
@@ -15,8 +15,8 @@ def outside(record: OutsideRecord | None) -> Section | None:
         return None
     source = "generated noise" if record.source == "noise" else record.source
     notes = [
-        f"{record.outside:,} samples from outside ({source}), {record.inside:,} evaluation samples; intervals are a "
-        "paired bootstrap over both, 95 % sure of each bound. The gate reads " + record.score + "."
+        f"{counted(record.outside, 'sample')} from outside ({source}), {counted(record.inside, 'evaluation sample')}; "
+        "intervals are a paired bootstrap over both, 95 % sure of each bound. The gate reads " + record.score + "."
     ]
     header = ("", "reference", "candidate", "worse by")
     return section("Samples from outside", header, [*_rows(record), *_kinds(record)], notes, first=(record.sentence,))
@@ -35,5 +35,5 @@ def _shares(pair: PairedShare) -> tuple[str, str, str]:
 
 def _kinds(record: OutsideRecord) -> Iterable[Row]:
     for kind in record.kinds:
-        name, loss = f"AUROC of {kind.name}, {kind.samples:,} samples", points(kind.reference - kind.candidate)
+        name, loss = f"AUROC of {kind.name}, {counted(kind.samples, 'sample')}", points(kind.reference - kind.candidate)
         yield (name, percent(kind.reference), percent(kind.candidate), loss)

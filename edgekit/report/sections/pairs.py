@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from edgekit.parity.gate_texts import loss_value, metric_value, milliseconds, noise, percent, times
+from edgekit.parity.gate_texts import counted, loss_value, metric_value, milliseconds, noise, percent, times
 from edgekit.report.record import ReportRecord
+from edgekit.report.sections.accuracy import accuracy_chart
 from edgekit.report.sections.endpoints import confidence
 from edgekit.report.sections.section import Row, Section, section
 
@@ -31,7 +32,7 @@ def pairs(report: ReportRecord) -> Section:
         rows.append(("instructions", f"{ratio} the baseline's {report.baseline_instructions:,}"))
     rows += [*_against_float(report), *_examples(report)]
     changes = [f"{change}." for change in report.sampling.changes] if report.sampling else []
-    return section("Sample by sample", ("", "measured"), rows, changes)
+    return section("Sample by sample", ("", "measured"), rows, changes, picture=accuracy_chart(report))
 
 
 def _lost(report: ReportRecord) -> Iterable[Row]:
@@ -55,17 +56,13 @@ def _flips(report: ReportRecord) -> Iterable[Row]:
     """Rows of the numbers of flipped samples."""
     flips = report.flips
     if report.reference.score is None:
-        yield ("answered otherwise", _samples(len(flips.samples)))
+        yield ("answered otherwise", counted(len(flips.samples), "sample"))
     else:
         right = "right" if report.reference.score.name == "top1" else "better"
-        yield (f"{right} only in the reference", _samples(flips.reference_only))
-        yield (f"{right} only in the candidate", _samples(flips.candidate_only))
+        yield (f"{right} only in the reference", counted(flips.reference_only, "sample"))
+        yield (f"{right} only in the candidate", counted(flips.candidate_only, "sample"))
         mid = "" if report.mcnemar_mid_p is None else f" (mid-p {report.mcnemar_mid_p:.3g})"
         yield ("McNemar's p", f"{report.mcnemar_p:.3g}{mid}")
-
-
-def _samples(count: int) -> str:
-    return f"{count:,} {'sample' if count == 1 else 'samples'}"
 
 
 def _examples(report: ReportRecord) -> Iterable[Row]:

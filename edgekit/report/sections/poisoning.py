@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from edgekit.parity.gate_texts import percent
+from edgekit.parity.gate_texts import counted, percent
 from edgekit.parity.poisoning.patch_sizes import OUTLIER
 from edgekit.parity.poisoning.record import CANNOT, SHOWN, BackdoorScreen, PoisoningScreen
 from edgekit.parity.poisoning_readings import patch_words
@@ -24,7 +24,8 @@ def _rows(screen: PoisoningScreen) -> Iterable[Row]:
     if screen.tensors:
         yield (
             "ranges",
-            f"{len(screen.outliers):,} samples widen one of {screen.tensors:,} activations twofold or more",
+            f"{counted(len(screen.outliers), 'sample')} {'widens' if len(screen.outliers) == 1 else 'widen'} one of "
+            f"{counted(screen.tensors, 'activation')} twofold or more",
         )
     else:
         yield ("ranges", "not looked into: the samples are sequences")
@@ -32,7 +33,9 @@ def _rows(screen: PoisoningScreen) -> Iterable[Row]:
         alone = "it alone causes" if one.together == 1 else f"it and {one.together - 1} more cause"
         wide = f"{alone} {percent(one.share)} of the range of {one.tensor}; {one.tensors:,} activations are so"
         yield (f"sample {one.sample:,}", wide)
-    copies = f"{screen.duplicated:,} samples are equal to an earlier one"
+    copies = (
+        f"{counted(screen.duplicated, 'sample')} {'is' if screen.duplicated == 1 else 'are'} equal to an earlier one"
+    )
     yield ("equality", f"{copies}; {len(screen.contradictions):,} are equal and labelled otherwise")
     yield from (("equal samples", _list(group)) for group in screen.duplicates[:SHOWN])
     if screen.labelled:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from edgekit.parity.gate_texts import decimal, percent, points
+from edgekit.parity.gate_texts import counted, decimal, percent, points
 from edgekit.parity.robustness.record import PerturbationRecord, RobustnessRecord
 from edgekit.report.sections.section import Section, section
 from edgekit.tasks.metric import SHARE
@@ -31,7 +31,7 @@ def robustness(record: RobustnessRecord | None, unit: str) -> Iterator[Section]:
             ("candidate", percent(stays.candidate)),
             ("drop", f"{points(stays.drop.value)} ({points(stays.drop.low)} to {points(stays.drop.high)})"),
         ]
-        notes = [f"{record.samples:,} samples, each moved by pixels, frames or steps; bounds at 95 % each."]
+        notes = [f"{counted(record.samples, 'sample')}, each moved by pixels, frames or steps; bounds at 95 % each."]
         yield section("Stability", ("", "answers that stay"), rows, notes, first=first)
 
 
@@ -49,7 +49,7 @@ def _short(loss: float | None) -> str:
 def _notes(record: RobustnessRecord, whole: bool) -> list[str]:
     """Sentences under a table; with `whole`, also on what was not applied, which one table tells for all."""
     chosen = (
-        f"{record.samples:,} samples"
+        f"{counted(record.samples, 'sample')}"
         if record.samples == record.among
         else (f"{record.samples:,} of {record.among:,} samples")
     )

@@ -5,48 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from edgekit.parity.calibration.record import ReliabilityBin
-from edgekit.parity.latency_histogram import Histogram
+from edgekit.report.sections.charts import Chart
 from edgekit.untrusted.sanitize import MAX_WORDS, line
 
 Row = tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Spread:
-    """Latencies of one endpoint, to be drawn."""
-
-    name: str
-    histogram: Histogram
-    median_ns: int
-
-
-@dataclass(frozen=True)
-class LatencyChart:
-    """Latencies of two endpoints on the same edges, and the same in words for screen readers."""
-
-    words: str
-    spreads: tuple[Spread, ...]
-
-
-@dataclass(frozen=True)
-class Reliability:
-    """Reliability of one endpoint, to be drawn."""
-
-    name: str
-    bins: tuple[ReliabilityBin, ...]
-
-
-@dataclass(frozen=True)
-class ReliabilityChart:
-    """Reliability of two endpoints, and the same in words for screen readers."""
-
-    words: str
-    sides: tuple[Reliability, ...]
-
-
-Chart = LatencyChart | ReliabilityChart
-"""Picture of a section."""
 
 
 @dataclass(frozen=True)
@@ -71,9 +33,16 @@ def section(
     first: Iterable[str] = (),
     picture: Chart | None = None,
 ) -> Section:
-    """Section whose every string is one printable line."""
-    cells = tuple(tuple(map(shown, row)) for row in rows)
+    """Section whose every string is one printable line. A row in which no side knows anything is left out."""
+    cells = tuple(tuple(map(shown, row)) for row in rows if not _says_nothing(row))
     return Section(title, header, cells, tuple(map(shown, notes)), tuple(map(shown, first)), picture)
+
+
+_NOTHING = frozenset({"unknown", "not measured", "not counted", "no sensor"})
+
+
+def _says_nothing(row: Row) -> bool:
+    return len(row) > 1 and all(cell in _NOTHING for cell in row[1:])
 
 
 def shown(text: str) -> str:

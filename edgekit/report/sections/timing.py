@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from edgekit.ir.measurement import Conditions
 from edgekit.parity.endpoint_record import EndpointRecord, ProcessRecord
-from edgekit.parity.gate_texts import decimal, megabytes, milliseconds
+from edgekit.parity.gate_texts import counted, decimal, megabytes, milliseconds
 from edgekit.report.record import ReportRecord
 from edgekit.report.sections.endpoints import candidate_name
 from edgekit.report.sections.section import Section, section
@@ -34,15 +34,10 @@ def timing(report: ReportRecord) -> Section | None:
 
 def _times(side: EndpointRecord) -> str:
     count, differ = len(side.processes or ()), side.latency.between_runs
-    processes = _count(count, "process")
+    processes = counted(count, "process")
     if differ is None:
         return f"in {processes}: nothing is known of how much runs differ."
     return f"in {processes}, each with the model loaded anew: their medians differ by {decimal(100 * differ, 1)} %."
-
-
-def _count(count: int, noun: str) -> str:
-    plural = f"{noun}es" if noun.endswith("s") else f"{noun}s"
-    return f"1 {noun}" if count == 1 else f"{count:,} {plural}"
 
 
 def _medians(processes: Processes) -> str:
@@ -100,7 +95,7 @@ def _held_back(processes: Processes) -> str:
         return f"THROTTLED: {', '.join(flags)}"
     first, last = moments[0].throttle_events, moments[-1].throttle_events
     if first is not None and last is not None:
-        return f"{_count(last - first, 'time')} meanwhile" if last > first else "never meanwhile"
+        return f"{counted(last - first, 'time')} meanwhile" if last > first else "never meanwhile"
     return "unknown" if all(moment.throttled is None for moment in moments) else "by nothing"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from edgekit.parity.gate_texts import percent
+from edgekit.parity.gate_texts import counted, percent
 from edgekit.parity.token_parity import TokenEstimate, TokenParity
 from edgekit.report.sections.section import Row, Section, section
 
@@ -13,9 +13,9 @@ def tokens(parity: TokenParity | None) -> Section | None:
     """Section on the parity of language models; None for another task."""
     if parity is None:
         return None
-    counted = f"{parity.tokens:,} tokens of {parity.texts:,} {'text' if parity.texts == 1 else 'texts'}"
+    sizes = f"{counted(parity.tokens, 'token')} of {counted(parity.texts, 'text')}"
     how = "a paired bootstrap over texts" if parity.interval_over == "texts" else "the standard error over tokens"
-    notes = [f"{counted}; 95 % intervals by {how}."]
+    notes = [f"{sizes}; 95 % intervals by {how}."]
     if parity.kl_p999 is None:
         notes.append("A 99.9th percentile needs 1,000 tokens.")
     return section("Token by token", ("", "measured"), _rows(parity), notes, first=(parity.sentence,))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -12,17 +13,27 @@ import numpy as np
 from edgekit.cache import SEAL, Cache, file_digest
 from edgekit.devices.packs.wheels import unpack
 from edgekit.file_trace import FileTrace
+from edgekit.ir.layers import Layer
 from edgekit.ir.measurement import Environment, Measurement, no_latency
 from edgekit.ir.validity import NOT_ASKED
 from edgekit.measure import store
 from edgekit.measure.shards import Shards, answer_in_shards
 from edgekit.parity.compare import compare
 from edgekit.report.forms import html, markdown, text
+from edgekit.report.layer_table import LayerTable
 from edgekit.report.report import read_reports
+from edgekit.report.sections.layers import layers
 from edgekit.samples import Samples
 from edgekit.tasks.classification import Classification
 from scripts.fuzzing.readers.reader import Reader, Readers
 
+LAYERS = LayerTable(
+    schema_version=1,
+    bundle="0" * 64,
+    sentence="Nothing is wrong.",
+    nodes=("conv",),
+    layers=(Layer("stem", "conv", "conv", (), quantized=True, output_sqnr_db=41.5, cumulative_sqnr_db=math.inf),),
+)
 SAMPLES = Samples({"image": np.zeros((3, 2), np.uint8)}, np.zeros(3, np.int64))
 
 
@@ -42,6 +53,7 @@ def readers(folder: Path) -> Readers:
         "measurement": Reader(_compared, (measured,), "file.json"),
         "arrays of a measurement": Reader(_loaded, (arrays,)),
         "report": Reader(_shown),
+        "layers of a report": Reader(_layers, (LAYERS.to_json().encode(),)),
         "seal": Reader(lambda path: _sealed(folder, entry, path), (_seal(entry),)),
         "shard": Reader(_joined, (shard,)),
         "trace of sources": Reader(lambda path: FileTrace.read(path), (b'{"sources": [], "versions": []}',)),
@@ -72,6 +84,10 @@ def _shown(path: Path) -> None:
     reports = read_reports(path)
     for form in (text, markdown, html):
         form.render(reports)
+
+
+def _layers(path: Path) -> object:
+    return layers(LayerTable.from_json(path.read_text("utf-8", "replace"), "layers.json"))
 
 
 def _seal(entry: Path) -> bytes:

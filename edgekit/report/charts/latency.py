@@ -1,30 +1,26 @@
-"""Latencies of two endpoints as one SVG inside a page, in the page's colours: legible in dark mode and print."""
+"""Latencies of two endpoints as one SVG inside a page, in the page's colours."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from html import escape
 
 from edgekit.parity.gate_texts import milliseconds
-from edgekit.report.sections.section import LatencyChart, Spread
+from edgekit.report.charts.elements import image
+from edgekit.report.sections.charts import LatencyChart, Spread
 
-STYLE = """
-svg { width: 100%; height: auto; max-width: 44rem; font-size: 12px; fill: currentColor }
-svg path { fill: var(--line); stroke: currentColor } svg line { stroke: currentColor; stroke-dasharray: 3 3 }
-"""
-_WIDTH, _HEIGHT, _PANEL, _TOP, _SIDE = 620.0, 78.0, 110.0, 22.0, 30.0
+_WIDTH, _HEIGHT, _PANEL, _TOP, _SIDE = 300.0, 62.0, 92.0, 20.0, 22.0
+_NEAR = 52.0
+"""Least distance of two labels of the axis."""
 
 
-def svg(picture: LatencyChart) -> str:
+def latency(picture: LatencyChart) -> str:
     """Draw one panel for each endpoint on one logarithmic scale; each as high as its fullest bin."""
-    height = _PANEL * len(picture.spreads) + _TOP
+    height = round(_PANEL * len(picture.spreads) + _TOP)
     panels = "".join(_panel(index, spread) for index, spread in enumerate(picture.spreads))
     scale = _scale(picture.spreads[0], _PANEL * len(picture.spreads))
-    return (
-        f'<svg role="img" viewBox="0 0 {_WIDTH + 2 * _SIDE:.0f} {height:.0f}" aria-label="{escape(picture.words)}">\n'
-        f"{panels}{scale}</svg>\n"
-    )
+    return image("Latencies", picture.words, panels + scale, size=(round(_WIDTH + 2 * _SIDE), height))
 
 
 def _panel(index: int, spread: Spread) -> str:
@@ -32,9 +28,9 @@ def _panel(index: int, spread: Spread) -> str:
     median = _across(spread, spread.median_ns)
     title = f"{spread.name}: half at most {milliseconds(spread.median_ns / 1e6)}"
     return (
-        f'<text x="{_SIDE:.0f}" y="{top - 8:.0f}">{escape(title)}</text>\n'
-        f'<path d="{_outline(spread, base)}"/>\n'
-        f'<line x1="{median:.1f}" y1="{top:.0f}" x2="{median:.1f}" y2="{base:.0f}"/>\n'
+        f'<text x="{_SIDE:.0f}" y="{top - 7:.0f}">{escape(title)}</text>\n'
+        f'<path class="{"reference" if index == 0 else "candidate"}" d="{_outline(spread, base)}"/>\n'
+        f'<line class="median" x1="{median:.1f}" y1="{top:.0f}" x2="{median:.1f}" y2="{base:.0f}"/>\n'
     )
 
 
@@ -57,8 +53,18 @@ def _across(spread: Spread, value_ns: float) -> float:
 def _scale(spread: Spread, base: float) -> str:
     ticks = ((_across(spread, value_ns), milliseconds(value_ns / 1e6)) for value_ns in _ticks(spread))
     return "".join(
-        f'<text x="{x:.1f}" y="{base + 12:.0f}" text-anchor="middle">{escape(label)}</text>\n' for x, label in ticks
+        f'<text class="tick" x="{x:.1f}" y="{base + 12:.0f}" text-anchor="middle">{escape(label)}</text>\n'
+        for x, label in _apart(ticks)
     )
+
+
+def _apart(ticks: Iterable[tuple[float, str]]) -> Iterator[tuple[float, str]]:
+    """Leave out ticks whose labels would touch the one before."""
+    last = -_NEAR
+    for x, label in ticks:
+        if x - last >= _NEAR:
+            yield x, label
+            last = x
 
 
 def _ticks(spread: Spread) -> Iterable[int]:

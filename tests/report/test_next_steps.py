@@ -1,0 +1,93 @@
+"""Next steps and headlines: what follows from a verdict."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from edgekit.report.forms import html, markdown, text
+from edgekit.report.record import BundleRecord
+from edgekit.report.report import Report
+from edgekit.report.sections.next_steps import headline, next_steps
+from edgekit.report.supplement import PLAIN, Supplement
+from edgekit.specs.profile import Gates
+from tests.parity.examples import environment
+from tests.report.examples import built, compared, emulated, failed, made, passed, profile, stood_in
+
+UNDECIDED = Gates.model_validate({"accuracy_drop": {"max": 0.002, "confidence": 0.95}})
+
+
+def undecided() -> Report:
+    """A run on the board with too few samples for its gate."""
+    return made(compared(60, environment()), recipe=profile(gates=UNDECIDED))
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (passed, "Ready to ship: every gate passed on raspberry-pi-5."),
+        (failed, "Do not ship it: 2 of 6 gates failed."),
+        (undecided, "Not decided yet: 1 of 3 gates cannot be told."),
+        (emulated, "Good so far: every gate that can be measured here passed."),
+    ],
+)
+def test_the_headline_says_what_follows(make: Callable[[], Report], words: str) -> None:
+    report = make()
+    assert headline(report) == words
+    assert words in markdown.render([report])
+    assert f"<h1>{words}</h1>" in html.render([report])
+    assert text.render([report]).splitlines()[1] == words
+
+
+def test_a_failed_gate_names_the_command_of_this_report_and_tells_it_once() -> None:
+    first, *others = next_steps(failed(), Supplement("out/my net", ("--example", "digits")))
+    assert first.command == "edgekit diagnose 'out/my net' --example digits"
+    assert "edgekit" not in first.words
+    assert first.command not in [step.command for step in others]
+
+
+def test_a_model_that_was_not_measured_on_its_target_is_measured_next() -> None:
+    for report in (built(), stood_in(), emulated()):
+        (step,) = next_steps(report, PLAIN)
+        assert step.command
+        assert step.command.startswith("edgekit run --target raspberry-pi-5 --backend executorch --profile ")
+        assert step.command.endswith(" --device ssh://USER@HOST")
+
+
+def test_an_undecided_gate_says_what_would_settle_it() -> None:
+    (step,) = next_steps(undecided(), PLAIN)
+    assert step.words.startswith("accuracy_drop: 10,000 samples cannot settle it; ")
+
+
+def test_a_command_of_hostile_names_is_one_command_of_a_shell() -> None:
+    report = made(compared(60, environment()), device="ssh://a'; rm -rf ~ #`<b>")
+    (step,) = next_steps(report, PLAIN)
+    assert step.command
+    assert shlex.split(step.command) == ["edgekit", "status", "--device", "ssh://a'; rm -rf ~ #`<b>"]
+    assert "<b>" not in markdown.render([report])
+    assert "<b>" not in html.render([report]).replace("<b>2.5 ms</b>", "").partition('class="contents"')[0]
+
+
+NAMES = "Größe 🐈 \"q\" 'a' <script> שלום \u202eevil"
+
+
+def names_everywhere() -> Report:
+    where = replace(environment(), cpu=NAMES, runtime=NAMES)
+    bundle = BundleRecord(path=NAMES, digest="d" * 64, signer=NAMES)
+    report = made(compared(500, where), device=NAMES, bundle=bundle)
+    named = tuple(flip.model_copy(update={"id": NAMES}) for flip in report.flips.examples)
+    return report.model_copy(update={"flips": report.flips.model_copy(update={"examples": named})})
+
+
+@pytest.mark.parametrize("render", [text.render, markdown.render, html.render])
+def test_names_are_safe_in_every_form(render: Callable[[list[Report]], str]) -> None:
+    page = render([names_everywhere()])
+    assert "Größe 🐈" in page
+    assert "\u202e" not in page
+    isolates = page.count("<bdi>שלום</bdi>") + page.count("\u2068שלום\u2069")
+    assert isolates == page.count("שלום") > 0
+    if render is not text.render:
+        assert "<script" not in page
