@@ -9,7 +9,7 @@ def more_samples(needed: int | None, measured: int, available: int | None) -> st
     needed: number of samples that would, or None if no number does. available: samples of the set, or None if unknown.
     """
     if needed is None:
-        return "nor would any number: it lies on the limit; move the limit under [gates]"
+        return "nor would more: it is too near the limit; decide which loss you accept, and state it under [gates]"
     about = f"about {needed:,} would"
     if available is None:
         return about

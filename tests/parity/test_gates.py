@@ -302,7 +302,9 @@ def test_an_undecided_gate_says_how_many_samples_would_settle_it_and_never_more_
 
 def test_no_number_of_samples_settles_a_value_on_its_limit() -> None:
     meaning = judged("accuracy_drop", {"max": 0.01, "confidence": 0.95}, facts(comparison(200, 2, 0, 0))).meaning
-    assert meaning.endswith("nor would any number: it lies on the limit; move the limit under [gates].")
+    assert meaning.endswith(
+        "nor would more: it is too near the limit; decide which loss you accept, and state it under [gates]."
+    )
 
 
 @pytest.mark.parametrize(

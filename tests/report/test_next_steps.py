@@ -29,8 +29,8 @@ def undecided() -> Report:
     ("make", "words"),
     [
         (passed, "Ready to ship: every gate passed on raspberry-pi-5."),
-        (failed, "Do not ship it: 2 of 6 gates failed."),
-        (undecided, "Not decided yet: 1 of 3 gates cannot be told."),
+        (failed, "Do not ship it: 2 of 6 gates failed, 1 could not be decided."),
+        (undecided, "Do not ship it yet: 1 of 3 gates could not be decided."),
         (emulated, "Good so far: every gate that can be measured here passed."),
     ],
 )

@@ -26,8 +26,8 @@ def badge(outcome: str, word: str = "") -> str:
 
 
 def gates(chart: GateChart) -> str:
-    """Draw a row a gate."""
-    return f'<ul class="gates">\n{"".join(map(_gate, chart.bars))}</ul>\n'
+    """Draw a row a gate, below a sentence on how to read it."""
+    return f'<figcaption>{text(chart.words)}</figcaption>\n<ul class="gates">\n{"".join(map(_gate, chart.bars))}</ul>\n'
 
 
 def _gate(bar: GateBar) -> str:

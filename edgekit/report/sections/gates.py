@@ -8,6 +8,7 @@ from edgekit.parity.gate_texts import Quantity, percent, quantity_of
 from edgekit.parity.gates import GateResult, Outcome
 from edgekit.report.record import Bounds, ReportRecord
 from edgekit.report.sections.charts import GateBar, GateChart
+from edgekit.report.sections.invalid import TIME_GATES
 from edgekit.report.sections.section import Row, Section, section
 
 ORDER: tuple[Outcome, ...] = ("failed", "undecided", "passed", "not measurable")
@@ -32,7 +33,15 @@ def _row(gate: GateResult, unit: str) -> Row:
 
 
 def _value(gate: GateResult, quantity: Quantity) -> str:
-    return "-" if gate.value is None else quantity.show(gate.value)
+    """Value of a gate; of an open one also the interval that leaves it open, or that the figure may not be quoted."""
+    if gate.value is None:
+        return "-"
+    value = quantity.show(gate.value)
+    if gate.outcome != "undecided":
+        return value
+    if gate.low is not None and gate.high is not None:
+        return f"{value}, between {quantity.show(gate.low)} and {quantity.show(gate.high)}"
+    return f"{value}, INVALID" if gate.name in TIME_GATES else value
 
 
 def _picture(report: ReportRecord, unit: str) -> GateChart | None:
@@ -42,10 +51,13 @@ def _picture(report: ReportRecord, unit: str) -> GateChart | None:
     counts = [(outcome, sum(gate.outcome == outcome for gate in ordered)) for outcome in ORDER]
     words = ", ".join(f"{count} {outcome}" for outcome, count in counts if count)
     bars = tuple(gate_bar(gate, unit, _interval(gate, report.accuracy_drop_bounds)) for gate in ordered)
-    return GateChart(f"Gates: {words}.", bars)
+    told = "the upright line is the limit, the ring what was measured, a thin line its interval"
+    return GateChart(f"Gates: {words}; {told}.", bars)
 
 
 def _interval(gate: GateResult, bounds: Bounds | None) -> tuple[float, float] | None:
+    if gate.value is not None and gate.low is not None and gate.high is not None:
+        return gate.low, gate.high
     return (bounds.low, bounds.high) if gate.name == "accuracy_drop" and bounds and gate.value is not None else None
 
 

@@ -56,9 +56,10 @@ def headline(report: ReportRecord) -> str:
     failed, undecided = (_with(report, outcome) for outcome in ("failed", "undecided"))
     count = len(report.gates)
     if failed:
-        return f"Do not ship it: {_share(len(failed), count)} failed."
+        others = f", {len(undecided)} could not be decided" if undecided else ""
+        return f"Do not ship it: {_share(len(failed), count)} failed{others}."
     if undecided:
-        return f"Not decided yet: {_share(len(undecided), count)} cannot be told."
+        return f"Do not ship it yet: {_share(len(undecided), count)} could not be decided."
     if not report.gates:
         return "No gate was set, so nothing was decided."
     if _on_the_target(report):
@@ -103,7 +104,7 @@ def _steps(report: ReportRecord, supplement: Supplement) -> Iterable[NextStep]:
     if unmeasured:
         yield _measure(report, supplement)
     elif report.device is not None:
-        words = "See what the device serves now, and what it would go back to."
+        words = "See what the device serves now; a rollback goes back to what it served before."
         yield NextStep(words, Supplement().command("status", "--device", report.device))
 
 
