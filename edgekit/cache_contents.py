@@ -56,7 +56,7 @@ def clean(root: Path, older_than_days: float = 0.0) -> tuple[int, int]:
     """
     if not root.is_dir():
         return 0, 0
-    with _alone(root), storage_errors(root):
+    with storage_errors(root), _alone(root):
         before = time.time() - older_than_days * DAY_S
         chosen = [entry for entry in _entries(root) if (_made_s(entry) or 0.0) <= before]
         freed = 0

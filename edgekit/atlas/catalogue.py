@@ -113,7 +113,9 @@ def _files(root: Path, unreadable: list[UnreadableFile]) -> Iterator[tuple[Path,
         inner.sort()
         below = Path(folder).relative_to(root).as_posix()
         for each in sorted({REPORT, FAILURE} & set(files)):
-            yield Path(folder) / each, name if below == "." else f"{name}/{below}"
+            path = Path(folder) / each
+            if not path.is_symlink():
+                yield path, name if below == "." else f"{name}/{below}"
 
 
 def _check_size(path: Path) -> None:

@@ -5,9 +5,17 @@ from __future__ import annotations
 import typer
 
 from edgekit.api.build_session import build_requests, refused_backends, robustness_override
+from edgekit.atomic import write
 from edgekit.cli import options
 from edgekit.cli.backend_table import build_each, exit_code, print_backends
-from edgekit.cli.build_steps import build_session, check_report_file, each_request, print_reports, supplements
+from edgekit.cli.build_steps import (
+    build_session,
+    check_report_file,
+    each_request,
+    print_reports,
+    rendered,
+    supplements,
+)
 from edgekit.cli.continuous_integration import Ci, announce
 from edgekit.cli.names import project_of
 from edgekit.cli.output import note
@@ -54,11 +62,13 @@ def build_command(
             print_reports(built, json)
         else:
             print_backends(outcomes)
+        if report:
+            write(report, rendered(report.suffix, built, project=project).encode())
         announce(ci, built, project)
         raise typer.Exit(exit_code(outcomes))
     with build_session(requests, key, out, samples, reuse=not no_cache) as session:
         reports = each_request(session, jobs, session.build)
-    print_reports(reports, json, report, supplements(session, project, example), full)
+    print_reports(reports, json, report, supplements(session, project, example), full, project)
     for request in requests:
         note(f"bundle: {session.folder(request) / f'{request.name}.edgekit'}")
     announce(ci, reports, project)

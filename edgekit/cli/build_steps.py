@@ -10,13 +10,14 @@ from edgekit.api.build_session import BuildSession, build_cache
 from edgekit.api.bundles import signing_key
 from edgekit.atomic import write
 from edgekit.cli import options, passphrase
+from edgekit.cli.continuous_integration import project_file
 from edgekit.cli.output import note, print_document, progress
 from edgekit.cli.report_lines import columns, say_report
 from edgekit.errors import OptionError
 from edgekit.pipeline.request import BuildRequest
 from edgekit.pipeline.stages.stage_runner import Watch
 from edgekit.pipeline.verdict import FORMS
-from edgekit.report.forms import html, text
+from edgekit.report.forms import html, sarif, text
 from edgekit.report.report import Report, to_json
 from edgekit.report.supplement import Supplement
 
@@ -77,21 +78,26 @@ def print_reports(
     file: Path | None = None,
     supplements: Sequence[Supplement] = (),
     full: bool = False,
+    project: Path | None = None,
 ) -> None:
     """Print reports, for a person or as JSON; also write them to `file`, in the form of its ending.
 
-    supplements: one a report. full: every section, not a screenful.
+    supplements: one a report. full: every section, not a screenful. project: its folder, if it was named.
     """
     if json:
         print_document(to_json(reports))
     else:
         say_report(text.lines(reports, supplements, full=full, width=columns()))
     if file:
-        write(file, rendered(file.suffix, reports, supplements).encode())
+        write(file, rendered(file.suffix, reports, supplements, project).encode())
 
 
-def rendered(suffix: str, reports: Sequence[Report], supplements: Sequence[Supplement]) -> str:
-    """Reports in the form of a file's ending; those for people say what to type, too."""
+def rendered(
+    suffix: str, reports: Sequence[Report], supplements: Sequence[Supplement] = (), project: Path | None = None
+) -> str:
+    """Reports in the form of a file's ending; those for people say what to type, too, and SARIF names the project."""
+    if suffix == ".sarif":
+        return sarif.render(reports, project_file(project))
     if suffix == ".html":
         return html.render(reports, supplements)
     return text.render(reports, supplements) if suffix == ".txt" else FORMS[suffix](reports)

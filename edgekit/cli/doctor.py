@@ -25,7 +25,8 @@ def doctor_command(
 ) -> None:
     """Say what this machine has and lacks, and what to type: versions, memory, disk, QEMU, adb, ssh, devices.
 
-    Nothing is installed or started. Exit 1 if something that a build needs is missing.
+    Nothing is installed or fetched; adb starts its server where none runs. Exit 1 if something that a build needs is
+    missing.
     """
     with progress("doctor"):
         findings = checkup(Path(), devices)

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from edgekit.api.builds import load_project
-from edgekit.cli import options
+from edgekit.cli import completion, options
 from edgekit.cli.output import note, print_json, print_table, progress
 from edgekit.errors import OptionError
 from edgekit.pipeline.predict import ClassShare, Prediction, Predictions, predict
@@ -29,7 +29,13 @@ def predict_command(
         list[Path], typer.Argument(metavar="[BUNDLE] PICTURE…", help="Without a bundle: what the device serves.")
     ],
     device: Annotated[
-        str | None, typer.Option("--device", metavar="NAME|URL", help="Where it runs; default: this machine.")
+        str | None,
+        typer.Option(
+            "--device",
+            metavar="NAME|URL",
+            help="Where it runs; default: this machine.",
+            autocompletion=completion.devices,
+        ),
     ] = None,
     project: options.Project = None,
     example: options.Example = None,

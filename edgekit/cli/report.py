@@ -13,14 +13,14 @@ from edgekit.api.results import load_report, load_reports, reports_by_file
 from edgekit.atomic import write
 from edgekit.cli import options
 from edgekit.cli.build_steps import check_report_file, rendered
-from edgekit.cli.continuous_integration import Ci, announce, project_file
+from edgekit.cli.continuous_integration import Ci, announce
 from edgekit.cli.output import say, say_form, say_lines
 from edgekit.cli.report_lines import columns, say_report
 from edgekit.errors import OptionError, UsageError
 from edgekit.pipeline.flips import flips_text, write_gallery, write_parquet
 from edgekit.pipeline.supplements import supplement
 from edgekit.pipeline.verdict import FORMS
-from edgekit.report.forms import pull_request, sarif, text
+from edgekit.report.forms import pull_request, text
 from edgekit.report.report import Report
 from edgekit.report.supplement import Supplement
 
@@ -75,7 +75,8 @@ def report_command(
     if full and (form != "txt" or flips or report):
         raise UsageError("--full is for the terminal", hint="all other forms are whole: leave it out")
     shows_samples = page or flips == "gallery"
-    if (project and not shows_samples and form != "sarif" and not ci) or (example and not shows_samples):
+    names_a_file = form == "sarif" or ci or (report is not None and report.suffix == ".sarif")
+    if (project and not shows_samples and not names_a_file) or (example and not shows_samples):
         raise UsageError("a report needs no project", hint="--flips gallery and --format html show samples of one")
     if flips:
         _show_flips(folder.parent if folder.is_file() else folder, flips, project, example)
@@ -83,10 +84,8 @@ def report_command(
     reports, earlier = load_reports(folder), load_reports(compare) if compare else []
     if form == PULL_REQUEST:
         say_lines(pull_request.render(reports, earlier))
-    elif form == "sarif":
-        say_lines(sarif.render(reports, project_file(project)))
     else:
-        _show(reports, form, report, full, _supplements(folder, project, example, page))
+        _show(reports, form, report, full, _supplements(folder, project, example, page), project)
     announce(ci, reports, project, earlier)
 
 
@@ -98,16 +97,21 @@ def _supplements(folder: Path, project: Path | None, example: str | None, page: 
 
 
 def _show(
-    reports: Sequence[Report], form: str, file: Path | None, full: bool, supplements: Sequence[Supplement]
+    reports: Sequence[Report],
+    form: str,
+    file: Path | None,
+    full: bool,
+    supplements: Sequence[Supplement],
+    project: Path | None,
 ) -> None:
     if file:
-        write(file, rendered(file.suffix, reports, supplements).encode())
+        write(file, rendered(file.suffix, reports, supplements, project).encode())
         say(str(file))
     elif form == "txt":
         say_report(text.lines(reports, supplements, full=full, width=columns()))
     else:
         show = say_lines if form in PRINTED_LINES else say_form
-        show(rendered(FORMATS[form], reports, supplements))
+        show(rendered(FORMATS[form], reports, supplements, project))
 
 
 def _show_flips(folder: Path, form: FlipsForm, project: Path | None, example: str | None) -> None:

@@ -77,6 +77,6 @@ def run_command(
         reports = each_request(session, jobs, lambda request, watch: session.run(request, trial, watch))
     for sentence in outcomes:
         note(sentence)
-    print_reports(reports, json, report, supplements(session, project, example), full)
+    print_reports(reports, json, report, supplements(session, project, example), full, project)
     announce(ci, reports, project)
     raise typer.Exit(0 if all(outcome.verdict == "passed" for outcome in reports) else 1)

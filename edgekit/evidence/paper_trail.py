@@ -48,6 +48,11 @@ def write_trail(files: Mapping[str, bytes], out: Path) -> None:
     written, for one that a person has changed; StorageError.
     """
     written = _written(out / SUMS)
+    if (out / SUMS).exists() and INDEX not in written:
+        raise UsageError(
+            f"'{out / SUMS}' is there, and lists no evidence: it would be lost",
+            hint="--out ANOTHER-FOLDER, or move it away",
+        )
     for path, content in files.items():
         if path == SUMS or not (out / path).exists():
             continue

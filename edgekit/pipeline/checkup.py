@@ -59,7 +59,7 @@ class Finding:
 def checkup(folder: Path, ask_devices: bool) -> list[Finding]:
     """Look at this machine, and at the project in `folder`. Named devices are asked if `ask_devices`.
 
-    Nothing is installed, fetched or started.
+    Nothing is installed or fetched; adb starts its server where none runs.
     """
     return [
         *_versions(),

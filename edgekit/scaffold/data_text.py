@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from edgekit.datasets.pictures import SUFFIXES
 from edgekit.scaffold.picture_folder import PictureFolder
 from edgekit.scaffold.table_file import ArrayFile, CsvTable
 
@@ -48,7 +49,7 @@ class Pictures:
 {samples}'''
 OF_FOLDERS = """FOLDER = Path(__file__).parent / {folder!r}
 CLASSES = {classes!r}
-ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".gif")
+ENDINGS = {endings!r}
 LEFT_OUT = {damaged!r}"""
 LISTED_FOLDERS = """
 SAMPLES = [
@@ -141,7 +142,9 @@ def evaluation():
 
 def of_pictures(data: PictureFolder, folder: str, channels: int) -> str:
     """Write the loaders of a folder of pictures. folder: its path from the project's."""
-    constants = OF_FOLDERS.format(folder=folder, classes=data.classes, damaged=data.damaged)
+    constants = OF_FOLDERS.format(
+        folder=folder, classes=data.classes, endings=tuple(sorted(SUFFIXES)), damaged=data.damaged
+    )
     listed = LISTED_FOLDERS.format(names="CLASSES" if data.classes else '["."]')
     return _pictures(constants, listed, channels)
 

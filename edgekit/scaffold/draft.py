@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +13,7 @@ from edgekit.scaffold.network_class import NetworkClass
 from edgekit.scaffold.picture_folder import PictureFolder
 from edgekit.scaffold.table_file import ArrayFile, CsvTable
 from edgekit.specs.project import FILE
+from edgekit.specs.writing import toml_key, toml_value
 
 Data = PictureFolder | CsvTable | ArrayFile
 MODEL_PY = '''"""The trained network: `network` returns it with its weights."""
@@ -131,11 +131,11 @@ class Draft:
         ]
         lines += self._model_lines()
         for each in self.inputs:
-            lines += ["", f"[inputs.{each.name}]", f"shape = {list(each.sizes or ())}"]
+            lines += ["", f"[inputs.{toml_key(each.name)}]", f"shape = {list(each.sizes or ())}"]
             if self.preprocess:
-                lines.append(f"preprocess = {_toml_value(self.preprocess)}")
+                lines.append(f"preprocess = {toml_value(self.preprocess)}")
             elif each.dtype != "float32":
-                lines.append(f"dtype = {_toml_value(each.dtype)}")
+                lines.append(f"dtype = {toml_value(each.dtype)}")
         lines += ["", "[data]", *self._data_lines()]
         if self._writes_data:
             lines += ["", "[gates]", *ONE_SET]
@@ -146,36 +146,27 @@ class Draft:
         lines = []
         if self.network:
             stated = self.network.place if not self._writes_model else f"{self.names['model']}:network"
-            lines.append(f"factory = {_toml_value(stated)}")
+            lines.append(f"factory = {toml_value(stated)}")
             if self.model and not self.plain_weights:
-                lines.append(f"weights = {_toml_value(self._place(self.model.path))}")
+                lines.append(f"weights = {toml_value(self._place(self.model.path))}")
         elif self.model:
-            lines.append(f"file = {_toml_value(self._place(self.model.path))}")
-        lines.append(f"task = {_toml_value(self.task)}")
+            lines.append(f"file = {toml_value(self._place(self.model.path))}")
+        lines.append(f"task = {toml_value(self.task)}")
         if self.classes and self.task == "classification":
-            classes = _toml_value(f"{self.names['data']}:CLASSES") if self._writes_data else _toml_value(self.classes)
+            classes = toml_value(f"{self.names['data']}:CLASSES") if self._writes_data else toml_value(self.classes)
             lines.append(f"classes = {classes}")
         return lines
 
     def _data_lines(self) -> list[str]:
-        terms = f"licence = {_toml_value(self.licence)}, source = {_toml_value(self.source)}"
+        terms = f"licence = {toml_value(self.licence)}, source = {toml_value(self.source)}"
         labelled = "" if self.classes or self.task == "regression" else "labelled = false, "
         lines = []
         for role in ("calibration", "evaluation"):
             if isinstance(self.data, PictureFolder) and self.data.training:
                 part = self.data.training if role == "calibration" else self.data.evaluation
-                place = f"path = {_toml_value(self._place(self.data.path / part))}"
+                place = f"path = {toml_value(self._place(self.data.path / part))}"
             else:
                 loader = f"{self.names['data']}:{role}"
-                place = f"loader = {_toml_value(loader)}"
+                place = f"loader = {toml_value(loader)}"
             lines.append(f"{role} = {{ {place}, {labelled}{terms} }}")
         return lines
-
-
-def _toml_value(value: Any) -> str:
-    """Format a value as TOML. Strings of printable text are those of JSON."""
-    if isinstance(value, dict):
-        return "{ " + ", ".join(f"{key} = {_toml_value(each)}" for key, each in value.items()) + " }"
-    if isinstance(value, list | tuple):
-        return f"[{', '.join(map(_toml_value, value))}]"
-    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

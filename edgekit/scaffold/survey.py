@@ -142,7 +142,7 @@ def _complete(network: NetworkClass, model: ModelFile | None) -> NetworkClass:
 
 def _data(root: Path, stated: Stated, ask: Ask) -> Data:
     if stated.data:
-        return _read_data(stated.data)
+        return _read_data(stated.data.resolve())
     sets: dict[str, Path] = {
         f"{each.path.name}/" if each.path != root else ".": each.path for each in picture_folders(root)
     }

@@ -20,18 +20,22 @@ def _table(values: Mapping[str, Any], path: tuple[str, ...]) -> Iterator[str]:
     inner = {key: value for key, value in values.items() if isinstance(value, dict)}
     plain = {key: value for key, value in values.items() if key not in inner}
     if path and (plain or not inner):
-        yield f"\n[{'.'.join(map(_key, path))}]"
-    yield from (f"{_key(key)} = {_value(value)}" for key, value in plain.items())
+        yield f"\n[{'.'.join(map(toml_key, path))}]"
+    yield from (f"{toml_key(key)} = {toml_value(value)}" for key, value in plain.items())
     for key, value in inner.items():
         yield from _table(value, (*path, key))
 
 
-def _key(key: str) -> str:
+def toml_key(key: str) -> str:
+    """Write a key, in quotes where it is no bare one."""
     return key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else json.dumps(key, ensure_ascii=False)
 
 
-def _value(value: Any) -> str:
-    if isinstance(value, list):
-        return f"[{', '.join(map(_value, value))}]"
+def toml_value(value: Any) -> str:
+    """Write a value in one line; a table as an inline one."""
+    if isinstance(value, Mapping):
+        return "{ " + ", ".join(f"{toml_key(key)} = {toml_value(each)}" for key, each in value.items()) + " }"
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(toml_value, value))}]"
     # TOML writes numbers, true, false and strings of printable text as JSON does.
-    return json.dumps(value, ensure_ascii=False)
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

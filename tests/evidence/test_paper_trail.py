@@ -241,6 +241,11 @@ def test_the_command_writes_what_can_be_checked_and_loses_nothing(
     answered.write_text(answered.read_text() + "\nA.2.2: our policy is …\n")
     refused = command("evidence", path, "--out", out).refused("EK100", 2)
     assert "it would be lost" in refused
+    theirs = tmp_path / "theirs"
+    theirs.mkdir()
+    (theirs / "SHA256SUMS").write_text(f"{'0' * 64}  holiday.jpg\n")
+    assert "lists no evidence" in command("evidence", path, "--out", theirs).refused("EK100", 2)
+    assert [each.name for each in theirs.iterdir()] == ["SHA256SUMS"]
     assert "our policy" in answered.read_text()
     assert "is a file" in command("evidence", path, "--out", path).refused("EK104", 2)
 

@@ -177,12 +177,12 @@ def test_a_whole_model_needs_no_network(command: Command, folder: Path, kind: st
         torch.export.save(torch.export.export(net, example), folder / "net.pt2")
     else:
         with warnings.catch_warnings(action="ignore"):
-            torch.onnx.export(net, example, folder / "net.onnx", input_names=["pixels"], dynamo=False)
+            torch.onnx.export(net, example, folder / "net.onnx", input_names=["input.1"], dynamo=False)
     ended = command("init", folder, "--yes")
     assert ended.code == 0, ended.err
     project = Project.read(folder)
     (name,) = project.inputs
-    assert (name, project.inputs[name].shape) == ({"onnx": "pixels", "pt2": "x"}[kind], (3, 16, 16))
+    assert (name, project.inputs[name].shape) == ({"onnx": "input.1", "pt2": "x"}[kind], (3, 16, 16))
     assert project.inputs[name].steps  # pictures of 8 x 8 are resized
     assert "right on 100%" in ended.out
 
