@@ -10,11 +10,11 @@ from edgekit.atlas.catalogue import RunCatalogue, RunEntry
 from edgekit.atlas.page_style import STYLE
 from edgekit.atlas.plots import metric_groups, plots_of
 from edgekit.atlas.run_figures import HEADER, figures
+from edgekit.report.page.document import document
 from edgekit.untrusted.sanitize import MAX_WORDS, line
 
 MARK = "<!-- edgekit atlas -->"
 """Second line of every page: only a page with it is replaced."""
-_POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 
 
 def atlas_page(catalogue: RunCatalogue) -> str:
@@ -22,14 +22,11 @@ def atlas_page(catalogue: RunCatalogue) -> str:
     kinds = sorted({entry.report.backend for entry in catalogue.runs})
     numbered = [(number, entry) for number, entry in enumerate(catalogue.runs, 1)]
     groups = "".join(_group(title, rows, kinds, k) for k, (title, rows) in enumerate(metric_groups(numbered)))
-    return (
-        f'<!DOCTYPE html>\n{MARK}\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n'
-        f"<title>edgekit atlas</title>\n<style>{STYLE}{scatter_svg.STYLE.lstrip()}</style>\n</head>\n<body>\n<main>\n"
-        f"<h1>Atlas of runs</h1>\n<p>{escape(summary(catalogue))}</p>\n{_matrix(numbered)}{groups}{_runs(numbered)}"
-        f"{_failures(catalogue)}{_unreadable(catalogue)}</main>\n</body>\n</html>\n"
+    body = (
+        f"<main>\n<h1>Atlas of runs</h1>\n<p>{escape(summary(catalogue))}</p>\n{_matrix(numbered)}{groups}"
+        f"{_runs(numbered)}{_failures(catalogue)}{_unreadable(catalogue)}</main>\n"
     )
+    return document("edgekit atlas", STYLE + scatter_svg.STYLE, body, MARK)
 
 
 def summary(catalogue: RunCatalogue) -> str:

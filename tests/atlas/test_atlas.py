@@ -119,6 +119,7 @@ def test_the_page_stands_alone_and_says_everything_in_words_too(runs: Path) -> N
     assert "3 files that could not be read" in words
     assert "no operator 'wavelet'" in words
     assert "edgekit run --device ssh://pi-lab-01 --target raspberry-pi-5 --backend onnx" in words
+    assert "style-src 'sha256-" in text
     assert text == atlas_page(RunCatalogue.of([runs]))
 
 

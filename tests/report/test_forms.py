@@ -230,6 +230,11 @@ def test_the_policy_of_a_page_allows_its_own_stylesheet_and_nothing_else() -> No
     assert policy[1].startswith(f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:;")
 
 
+def test_a_page_of_several_reports_shows_no_control_character_of_a_report() -> None:
+    odd = failed().model_copy(update=dict.fromkeys(("target", "profile", "backend"), "a\u202eb\x1b[31m"))
+    assert not {"\u202e", "\x1b"} & set(html.render([odd, passed()]))
+
+
 def test_html_shows_what_looks_like_html() -> None:
     assert "&lt;script&gt;alert(&#x27;x&#x27;)&lt;/script&gt;" in html.render([nasty()])
 
