@@ -9,10 +9,11 @@ from edgekit.bundle.manifest_records import InputAudio, InputProcessing
 from edgekit.evidence.device_history import incident_words
 from edgekit.evidence.dossier import Dossier
 from edgekit.evidence.gate_limits import interval_words, limit_words, value_words
-from edgekit.evidence.markdown_text import cell, number, row, scalar
+from edgekit.evidence.markdown_text import number, row, scalar
 from edgekit.evidence.measured_facts import limitations
 from edgekit.parity.data.governance import DataSetRecord
 from edgekit.parity.gate_texts import metric_value, quantity_of
+from edgekit.untrusted.markdown import cell
 
 LIBRARIES = {"onnx": "onnx", "tflite": "tflite", "pte": "executorch"}
 """Name of the library by format, as the Hub writes it."""
