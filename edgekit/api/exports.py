@@ -13,7 +13,7 @@ from edgekit.bundle.signing import PublicKey
 from edgekit.errors import BundleError, OptionError
 from edgekit.export.contract import Contract
 from edgekit.export.folder import export
-from edgekit.export.model_signing import SigningPair, own_pair
+from edgekit.export.signing_pair import SigningPair, own_pair
 from edgekit.ir.artifact import Format
 
 

@@ -10,26 +10,24 @@ from edgekit.atlas.catalogue import RunCatalogue, RunEntry
 from edgekit.atlas.page_style import STYLE
 from edgekit.atlas.plots import metric_groups, plots_of
 from edgekit.atlas.run_figures import HEADER, figures
+from edgekit.report.charts.elements import text
+from edgekit.report.page.document import document
 from edgekit.untrusted.sanitize import MAX_WORDS, line
 
 MARK = "<!-- edgekit atlas -->"
 """Second line of every page: only a page with it is replaced."""
-_POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 
 
 def atlas_page(catalogue: RunCatalogue) -> str:
     """Render the page. The same catalogue gives the same bytes."""
     kinds = sorted({entry.report.backend for entry in catalogue.runs})
     numbered = [(number, entry) for number, entry in enumerate(catalogue.runs, 1)]
-    groups = "".join(_group(title, rows, kinds, k) for k, (title, rows) in enumerate(metric_groups(numbered)))
-    return (
-        f'<!DOCTYPE html>\n{MARK}\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n'
-        f"<title>edgekit atlas</title>\n<style>{STYLE}{scatter_svg.STYLE.lstrip()}</style>\n</head>\n<body>\n<main>\n"
-        f"<h1>Atlas of runs</h1>\n<p>{escape(summary(catalogue))}</p>\n{_matrix(numbered)}{groups}{_runs(numbered)}"
-        f"{_failures(catalogue)}{_unreadable(catalogue)}</main>\n</body>\n</html>\n"
+    groups = "".join(_group(title, rows, kinds) for title, rows in metric_groups(numbered))
+    body = (
+        f"<main>\n<h1>Atlas of runs</h1>\n<p>{escape(summary(catalogue))}</p>\n{_matrix(numbered)}{groups}"
+        f"{_runs(numbered)}{_failures(catalogue)}{_unreadable(catalogue)}</main>\n"
     )
+    return document("edgekit atlas", STYLE + scatter_svg.STYLE, body, MARK)
 
 
 def summary(catalogue: RunCatalogue) -> str:
@@ -77,8 +75,8 @@ def _verdict_link(number: int, entry: RunEntry) -> str:
     return f'<a href="#run-{number}"><span class="{verdict}">{verdict}</span> ({number})</a>'
 
 
-def _group(title: str, rows: Sequence[tuple[int, RunEntry]], kinds: Sequence[str], k: int) -> str:
-    plots = plots_of(title, rows, kinds, f"plot-{k}")
+def _group(title: str, rows: Sequence[tuple[int, RunEntry]], kinds: Sequence[str]) -> str:
+    plots = plots_of(title, rows, kinds)
     figures = "".join(
         f"<figure>\n{scatter_svg.scatter_svg(plot)}<figcaption>{escape(plot.description)}</figcaption>\n</figure>\n"
         for plot in plots
@@ -143,10 +141,10 @@ def _section(title: str, body: str) -> str:
     return f"<section>\n<h2>{_safe(title)}</h2>\n{body}</section>\n"
 
 
-def _cell(text: str) -> str:
-    verdict = f' class="{text}"' if text in ("passed", "failed", "undecided") else ""
-    return f"<td{verdict}>{_safe(text)}</td>"
+def _cell(words: str) -> str:
+    verdict = f' class="{words}"' if words in ("passed", "failed", "undecided") else ""
+    return f"<td{verdict}>{_safe(words)}</td>"
 
 
-def _safe(text: str) -> str:
-    return escape(line(text, MAX_WORDS))
+def _safe(words: str) -> str:
+    return text(line(words, MAX_WORDS))

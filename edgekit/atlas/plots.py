@@ -24,7 +24,7 @@ def metric_groups(rows: Numbered) -> list[tuple[str, list[tuple[int, RunEntry]]]
     return sorted(groups.items())
 
 
-def plots_of(title: str, rows: Numbered, kinds: Sequence[str], id: str) -> list[Scatter]:
+def plots_of(title: str, rows: Numbered, kinds: Sequence[str]) -> list[Scatter]:
     """Plots of one group: against size, and against latency where that was measured on the target, validly."""
     sized = [_point(number, entry, entry.report.artifact.size_bytes) for number, entry in rows]
     timed = [
@@ -46,7 +46,6 @@ def plots_of(title: str, rows: Numbered, kinds: Sequence[str], id: str) -> list[
         drawn = ": the dashed line" if len(front) > 1 else ""
         plots.append(
             Scatter(
-                id=f"{id}-{len(plots)}",
                 title=line(f"{title} against {name}", MAX_WORDS),
                 description=f"{len(points)} of {len(rows)} runs. No other run beats {best}{drawn}.",
                 x_label=name,

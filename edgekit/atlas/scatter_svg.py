@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from html import escape
 
 from edgekit.atlas.pareto import PlotPoint
+from edgekit.report.charts.elements import image
 
-WIDTH, HEIGHT = 640.0, 340.0
+WIDTH, HEIGHT = 640, 340
 _LEFT, _RIGHT, _TOP, _BOTTOM = 76.0, 24.0, 16.0, 56.0
 _TICKS = 5
 _SIZE = 6.0
@@ -30,8 +31,6 @@ STYLE = """
 class Scatter:
     """Plot: its points, its front, and words for people who do not see it."""
 
-    id: str
-    """Identifier in the page."""
     title: str
     description: str
     x_label: str
@@ -63,13 +62,8 @@ def scatter_svg(plot: Scatter) -> str:
         *(_mark(*at[point], plot.kinds.index(point.kind), point.verdict) for point in plot.points),
         *_numbers(at),
     ]
-    named = f'role="img" aria-labelledby="{plot.id}-t {plot.id}-d"'
-    head = (
-        f'<svg class="plot" {named} viewBox="0 0 {WIDTH:g} {HEIGHT:g}">\n'
-        f'<title id="{plot.id}-t">{escape(plot.title)}</title>\n'
-        f'<desc id="{plot.id}-d">{escape(plot.description)}</desc>\n'
-    )
-    return head + "\n".join(filter(None, body)) + "\n</svg>\n"
+    shapes = "\n".join(["", *filter(None, body), ""])
+    return image(plot.title, plot.description, shapes, size=(WIDTH, HEIGHT), kind="plot") + "\n"
 
 
 def mark_svg(kind: int) -> str:

@@ -11,6 +11,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from edgekit.errors import UsageError
 
+MAX_PEM_BYTES = 1 << 16
+"""Bytes of a file in PEM that are read, at most."""
 _MAKE_ONE = "openssl ec -in KEY.pem -pubout prints the public half of a P-256 key"
 
 
@@ -34,10 +36,15 @@ class EcdsaPublicKey:
         return cls(key)
 
     @property
+    def pem(self) -> bytes:
+        """Key in PEM."""
+        encoding, form = serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+        return self._key.public_bytes(encoding, form)
+
+    @property
     def hint(self) -> str:
         """SHA-256 of the key in PEM, in hex, by which a Sigstore bundle names it."""
-        encoding, form = serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
-        return hashlib.sha256(self._key.public_bytes(encoding, form)).hexdigest()
+        return hashlib.sha256(self.pem).hexdigest()
 
     def verifies(self, signature: bytes, message: bytes) -> bool:
         """Verify that this key signed `message`. signature: in DER."""

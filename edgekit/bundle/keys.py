@@ -11,6 +11,7 @@ from pathlib import Path
 
 from edgekit import user_paths
 from edgekit.atomic import create, readable, stored
+from edgekit.attestation.ecdsa_key import MAX_PEM_BYTES
 from edgekit.bundle import encryption
 from edgekit.bundle.key_uri import is_uri, key_at
 from edgekit.bundle.passphrase import Passphrase, from_file
@@ -21,7 +22,6 @@ from edgekit.permissions import OWNERS_FILE, check_protected, private_folder
 DEFAULT = "default"
 TRUSTED, REVOKED = "trusted", "revoked"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-_MAX_PEM_BYTES = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -216,11 +216,11 @@ def _read_secret(path: Path) -> bytes:
     with readable(path), path.open("rb") as file:
         if stat.S_IMODE(os.fstat(file.fileno()).st_mode) & 0o077:
             raise UnprotectedFile(f"others can read the private key '{path}'", hint=f"chmod 600 '{path}'")
-        return file.read(_MAX_PEM_BYTES)
+        return file.read(MAX_PEM_BYTES)
 
 
 def _read_public(path: Path) -> PublicKey:
     if not path.is_file():
         raise UsageError(f"there is no file '{path}'", hint="`edgekit keys new` prints where NAME.pub is")
     with readable(path), path.open("rb") as file:
-        return PublicKey.from_pem(file.read(_MAX_PEM_BYTES), f"'{path}'")
+        return PublicKey.from_pem(file.read(MAX_PEM_BYTES), f"'{path}'")

@@ -12,7 +12,7 @@ from edgekit.api.exports import ExportedModel, export_model, select_bundle, sign
 from edgekit.cli import options, passphrase
 from edgekit.cli.output import note, print_json, say
 from edgekit.errors import OptionError
-from edgekit.export.model_signing import SIGNATURE
+from edgekit.export.signing_pair import SIGNATURE
 from edgekit.ir.artifact import Format
 
 

@@ -9,13 +9,11 @@ from typing import Annotated
 import typer
 
 from edgekit.atomic import readable
-from edgekit.attestation.ecdsa_key import EcdsaPublicKey
+from edgekit.attestation.ecdsa_key import MAX_PEM_BYTES, EcdsaPublicKey
 from edgekit.attestation.model_source import verify_source
 from edgekit.cli import options
 from edgekit.cli.output import print_json, say
 from edgekit.errors import UsageError
-
-MAX_PEM_BYTES = 1 << 16
 
 
 def register(app: typer.Typer) -> None:

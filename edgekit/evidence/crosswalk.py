@@ -9,7 +9,8 @@ from edgekit.evidence.frameworks.eu_ai_act import EU_ANNEX_IV
 from edgekit.evidence.frameworks.iso_42001 import ISO_42001
 from edgekit.evidence.frameworks.nist_ai_rmf import NIST_AI_RMF
 from edgekit.evidence.frameworks.requirement import Framework, Requirement
-from edgekit.evidence.markdown_text import cell, row
+from edgekit.evidence.markdown_text import row
+from edgekit.untrusted.markdown import cell
 
 FRAMEWORKS = (NIST_AI_RMF, ISO_42001, EU_ANNEX_IV)
 SHORT = 16

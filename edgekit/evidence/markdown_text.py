@@ -1,17 +1,11 @@
-"""Words from anywhere as Markdown shows them: no markup, no line break, no mark that turns the text around."""
+"""Rows of tables in Markdown, and words and numbers in the YAML before it."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable
 
-from edgekit.report.forms.markdown import escape
 from edgekit.untrusted.sanitize import MAX_WORDS, line
-
-
-def cell(text: str) -> str:
-    """Escape a text for a line or a cell of a table."""
-    return escape(line(text, MAX_WORDS))
 
 
 def row(cells: Iterable[str]) -> str:

@@ -9,11 +9,11 @@ import json
 import uuid
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import quote
 
 from edgekit.evidence.bom_metrics import limit_properties, performance_metrics
 from edgekit.evidence.dossier import Dossier
 from edgekit.evidence.measured_facts import limitations
+from edgekit.evidence.package_url import package_url
 from edgekit.ir.signature import TensorSpec
 from edgekit.parity.gate_texts import percent
 from edgekit.untrusted.sanitize import MAX_WORDS, line
@@ -187,7 +187,7 @@ def _packages(versions: Mapping[str, str]) -> list[Values]:
             "bom-ref": f"package:{text(name)}",
             "name": text(name),
             "version": text(version),
-            "purl": f"pkg:pypi/{quote(name.lower().replace('_', '-'), safe='')}@{quote(version, safe='')}",
+            "purl": package_url(name, version),
         }
         for name, version in sorted(versions.items())
     ]

@@ -9,27 +9,13 @@ from edgekit.bundle.manifest_records import InputAudio, InputProcessing
 from edgekit.evidence.device_history import incident_words
 from edgekit.evidence.dossier import Dossier
 from edgekit.evidence.gate_limits import interval_words, limit_words, value_words
-from edgekit.evidence.markdown_text import cell, number, row, scalar
+from edgekit.evidence.markdown_text import number, row, scalar
 from edgekit.evidence.measured_facts import limitations
+from edgekit.export.hugging_face import LIBRARIES, hub_task, is_pixels
 from edgekit.parity.data.governance import DataSetRecord
 from edgekit.parity.gate_texts import metric_value, quantity_of
+from edgekit.untrusted.markdown import cell
 
-LIBRARIES = {"onnx": "onnx", "tflite": "tflite", "pte": "executorch"}
-"""Name of the library by format, as the Hub writes it."""
-_TASKS = {
-    "detection": "object-detection",
-    "segmentation": "image-segmentation",
-    "depth": "depth-estimation",
-    "keypoints": "keypoint-detection",
-    "denoising": "image-to-image",
-    "super-resolution": "image-to-image",
-    "forecasting": "time-series-forecasting",
-    "embedding": "feature-extraction",
-    "language-model": "text-generation",
-    "tagging": "token-classification",
-    "similarity": "sentence-similarity",
-}
-"""Task of the Hub by task of edgekit, where the two are the same whatever the inputs are."""
 OPEN = (
     "What is it for, who may use it, and where must it not be used?",
     "Under which licence is the model given on? That of its data is above; that of its weights is not recorded.",
@@ -45,20 +31,8 @@ def model_card(dossier: Dossier) -> str:
     return "\n".join((*_front_matter(dossier), *_body(dossier))) + "\n"
 
 
-def hub_task(manifest: Manifest) -> str | None:
-    """Task as the Hub names it; None where the inputs do not tell it."""
-    if manifest.task != "classification":
-        return _TASKS.get(manifest.task)
-    kinds = {type(each) for each in manifest.processing.values()}
-    shapes = [spec.shape for spec in manifest.signature.inputs]
-    pictures = InputProcessing in kinds or any(len(shape) == 4 and shape[-1] in (1, 3) for shape in shapes)
-    if InputAudio in kinds:
-        return "audio-classification"
-    return "image-classification" if pictures else None
-
-
 def _front_matter(dossier: Dossier) -> Iterator[str]:
-    manifest, score, task = dossier.bundle.manifest, dossier.report.candidate.score, hub_task(dossier.bundle.manifest)
+    manifest, score, task = dossier.bundle.manifest, dossier.report.candidate.score, _task(dossier.bundle.manifest)
     yield "---"
     yield f"library_name: {scalar(LIBRARIES.get(manifest.format, manifest.format))}"
     if task:
@@ -81,6 +55,17 @@ def _front_matter(dossier: Dossier) -> Iterator[str]:
         yield f"    - type: {scalar(score.name)}"
         yield f"      value: {number(score.value)}"
     yield "---"
+
+
+def _task(manifest: Manifest) -> str | None:
+    kinds = {type(each) for each in manifest.processing.values()}
+    pixels = any(is_pixels(spec.dtype, spec.shape) for spec in manifest.signature.inputs)
+    return hub_task(
+        manifest.task,
+        texts=bool(manifest.tokenizers),
+        sound=InputAudio in kinds,
+        picture=InputProcessing in kinds or pixels,
+    )
 
 
 def _body(dossier: Dossier) -> Iterator[str]:

@@ -15,12 +15,12 @@ from edgekit.evidence import fact
 from edgekit.evidence.crosswalk import FRAMEWORKS, crosswalk, open_questions
 from edgekit.evidence.dossier import Dossier
 from edgekit.evidence.facts import Facts
-from edgekit.evidence.markdown_text import cell
 from edgekit.evidence.ml_bom import ml_bom
 from edgekit.evidence.model_card import OPEN, model_card
 from edgekit.evidence.provenance import provenance
 from edgekit.parity.data import card as card_file
 from edgekit.runner.layout import MANIFEST, SIGNATURE
+from edgekit.untrusted.markdown import cell
 
 SUMS = "SHA256SUMS"
 INDEX = "index.md"

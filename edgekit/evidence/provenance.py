@@ -9,11 +9,11 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import quote
 
 from edgekit.attestation.dsse import Envelope, Signer
 from edgekit.attestation.statement import Statement, StatementSubject
 from edgekit.evidence.dossier import Dossier
+from edgekit.evidence.package_url import package_url
 
 PREDICATE = "https://slsa.dev/provenance/v1"
 BUILD_TYPE = "urn:edgekit:build:1"
@@ -78,7 +78,4 @@ def _data(dossier: Dossier) -> list[dict[str, Any]]:
 
 
 def _packages(versions: Mapping[str, str]) -> list[dict[str, Any]]:
-    return [
-        {"name": name, "uri": f"pkg:pypi/{quote(name.lower(), safe='')}@{quote(version, safe='')}"}
-        for name, version in sorted(versions.items())
-    ]
+    return [{"name": name, "uri": package_url(name, version)} for name, version in sorted(versions.items())]

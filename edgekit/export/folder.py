@@ -13,10 +13,10 @@ from edgekit.bundle.archive import Bundle
 from edgekit.errors import ExportError, StorageError
 from edgekit.export.contract import KEY, Contract, contract_of
 from edgekit.export.hugging_face import ATTRIBUTES, front_matter, git_attributes
-from edgekit.export.model_signing import SIGNATURE, SigningPair, signature_of
 from edgekit.export.onnx_metadata import metadata_entry
 from edgekit.export.pte_named_data import with_named_data
 from edgekit.export.readme import readme
+from edgekit.export.signing_pair import SIGNATURE, SigningPair, signature_of
 from edgekit.export.tflite_metadata import CONTRACT, LABELS, with_metadata
 from edgekit.ir.measurement import Array
 from edgekit.runner.model.lengths import LENGTHS

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import PurePosixPath
 
 from edgekit.export.contract import Contract
@@ -51,19 +51,34 @@ def _entries(contract: Contract) -> Iterator[str]:
     # The bundle has the licences of the data, and not the model's: that is its owner's to say.
     yield "license: unknown"
     yield f"library_name: {LIBRARIES[contract.format]}"
-    task = hub_task(contract)
+    task = _task(contract)
     if task:
         yield f"pipeline_tag: {task}"
     tags = ("edgekit", "quantized", contract.lineage.precision, contract.lineage.backend, contract.lineage.target)
     yield from ("tags:", *(f"- {json.dumps(tag)}" for tag in dict.fromkeys(tags)))
 
 
-def hub_task(contract: Contract) -> str | None:
-    """Name of the task on the Hub; None where it has none for this kind of input."""
-    first = contract.inputs[0]
-    if any(each.tokenizer for each in contract.inputs) or contract.task in ("language-model", "tagging"):
-        return TEXTS.get(contract.task)
-    if any(each.audio for each in contract.inputs) or contract.task == "audio-events":
-        return SOUNDS.get(contract.task)
-    picture = first.steps is not None or (first.dtype == "uint8" and len(first.shape) == 4)
-    return PICTURES.get(contract.task) if picture else OTHERS.get(contract.task)
+def hub_task(task: str, *, texts: bool, sound: bool, picture: bool) -> str | None:
+    """Name of the task on the Hub; None where it has none for this kind of input.
+
+    texts, sound, picture: whether an input is made of texts, of a recording, of a picture; several may be.
+    """
+    if texts or task in ("language-model", "tagging"):
+        return TEXTS.get(task)
+    if sound or task == "audio-events":
+        return SOUNDS.get(task)
+    return PICTURES.get(task) if picture else OTHERS.get(task)
+
+
+def is_pixels(dtype: str, shape: Sequence[int]) -> bool:
+    """Tell whether an input without recorded steps takes pixels as they are."""
+    return dtype == "uint8" and len(shape) == 4
+
+
+def _task(contract: Contract) -> str | None:
+    return hub_task(
+        contract.task,
+        texts=any(each.tokenizer for each in contract.inputs),
+        sound=any(each.audio for each in contract.inputs),
+        picture=any(each.steps is not None or is_pixels(each.dtype, each.shape) for each in contract.inputs),
+    )

@@ -11,6 +11,7 @@ from edgekit.export.kotlin_example import BLOBS, DEPENDENCIES, kotlin_example
 from edgekit.export.preprocessing_words import preprocessing_words
 from edgekit.export.python_example import PACKAGES, Lengths, python_example
 from edgekit.export.tflite_metadata import CONTRACT, LABELS
+from edgekit.untrusted.markdown import cell, code
 from edgekit.untrusted.sanitize import MAX_WORDS, line
 
 VALUES = {
@@ -24,7 +25,7 @@ NATIVE = {*TYPES, "uint8", "int8", "uint16", "int16", "uint32", "int32", "uint64
 
 
 def readme(contract: Contract, lengths: Lengths, steps: int | None, files: Mapping[str, str]) -> str:
-    """Text in Markdown. files: words for each file of the folder. lengths, steps: as `python_example` takes them."""
+    """Text in Markdown. files: Markdown for each file of the folder. lengths, steps: as `python_example` takes them."""
     parts = (
         _head(contract, files),
         _inputs(contract),
@@ -36,9 +37,8 @@ def readme(contract: Contract, lengths: Lengths, steps: int | None, files: Mappi
     return "\n".join(each for part in parts for each in part) + "\n"
 
 
-def cell(words: str) -> str:
-    """Text from a manifest in one line of Markdown, in a table too."""
-    return line(words, MAX_WORDS).replace("|", "\\|").replace("<", "&lt;")
+def _name(words: str) -> str:
+    return code(line(words, MAX_WORDS))
 
 
 def _head(contract: Contract, files: Mapping[str, str]) -> Iterator[str]:
@@ -50,13 +50,13 @@ def _head(contract: Contract, files: Mapping[str, str]) -> Iterator[str]:
     yield ""
     yield "| file | is |"
     yield "|---|---|"
-    yield from (f"| `{path}` | {cell(words)} |" for path, words in files.items())
+    yield from (f"| {_name(path)} | {words} |" for path, words in files.items())
 
 
 def _inputs(contract: Contract) -> Iterator[str]:
     yield from ("", "## Input")
     for each in contract.inputs:
-        yield from ("", f"`{cell(each.name)}`: {each.dtype} {list(each.shape)}.", "")
+        yield from ("", f"{_name(each.name)}: {each.dtype} {list(each.shape)}.", "")
         words = preprocessing_words(each) or ("It goes in as it is in `golden/inputs`.",)
         yield from (words if any(word.startswith("1.") for word in words) else (f"- {word}" for word in words))
         if each.function:
@@ -66,7 +66,7 @@ def _inputs(contract: Contract) -> Iterator[str]:
 def _outputs(contract: Contract) -> Iterator[str]:
     yield from ("", "## Output", "")
     for each in contract.outputs:
-        yield f"- `{cell(each.name)}`: {each.dtype} {list(each.shape)}; {_meaning(contract, each)}."
+        yield f"- {_name(each.name)}: {each.dtype} {list(each.shape)}; {_meaning(contract, each)}."
     if contract.labels:
         names = ", ".join(map(cell, contract.labels[:20]))
         more = f", … {len(contract.labels)} in all" if len(contract.labels) > 20 else ""
@@ -75,7 +75,7 @@ def _outputs(contract: Contract) -> Iterator[str]:
 
 def _meaning(contract: Contract, each: ContractOutput) -> str:
     if each.next:
-        return f"state, the input `{cell(each.next)}` of the next step"
+        return f"state, the input {_name(each.next)} of the next step"
     one = "sigmoid" if contract.task == "multi-label" else "softmax"
     words = VALUES[each.values or "answers"].format(cell(contract.task) if each.values == "answers" else one)
     if each.quantization:
@@ -119,7 +119,7 @@ def _origin(contract: Contract) -> Iterator[str]:
     yield f"- made by: edgekit {cell(lineage.edgekit)}, profile {cell(lineage.profile)}, backend {lineage.backend}"
     yield from (f"- pass: {cell(each)}" for each in lineage.passes)
     yield from (f"- data: {data.role}, {cell(data.source)}; licence: {cell(data.licence)}" for data in lineage.data)
-    yield from (f"- `{cell(path)}` in the bundle: SHA-256 `{sha256}`" for path, sha256 in lineage.model_sha256.items())
+    yield from (f"- {_name(path)} in the bundle: SHA-256 `{sha256}`" for path, sha256 in lineage.model_sha256.items())
     yield ""
     yield f"All of this is in the model file, as JSON under `{KEY}`, and in `{CONTRACT}` beside it. To read it:"
     yield from ("", "```python", _reader(contract), "```")

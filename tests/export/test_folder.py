@@ -221,6 +221,16 @@ def test_a_sample_of_a_free_length_is_cut_to_its_own(packed: Packed, tmp_path: P
     assert "axis 1: n" in (tmp_path / "out" / "README.md").read_text()
 
 
+def test_names_of_a_bundle_are_no_markdown_in_the_readme(packed: Packed, tmp_path: Path) -> None:
+    link, label = "![x](http://example.org)", "a|b `c` <i>"
+    export(packed(name=link, classes=(link, label, *LABELS[2:])), tmp_path / "out")
+    page = (tmp_path / "out" / "README.md").read_text()
+    told = page.split("```")[0] + page.split("Classes, in order")[1].split("\n")[0]
+    assert link not in told
+    assert r"# !\[x\](http://example.org)" in told
+    assert r"a\|b \`c\` &lt;i&gt;" in told
+
+
 def test_a_model_with_several_entry_points_names_them(packed: Packed, tmp_path: Path) -> None:
     axis = (FreeAxis(1, "n"),)
     signature = Signature(

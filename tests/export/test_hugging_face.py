@@ -9,7 +9,7 @@ import pytest
 
 from edgekit.export.contract import Contract
 from edgekit.export.folder import export
-from edgekit.export.hugging_face import hub_task
+from edgekit.export.hugging_face import front_matter
 from tests.export.conftest import Packed
 
 
@@ -45,4 +45,7 @@ def test_a_task_has_the_hubs_name_for_its_kind_of_input(
     if edge.pop("tokenizer", False):
         edge["tokenizer"] = {"file": "tokenizer/x.json", "sha256": "0" * 64, "size": 3, "golden": {}}
     values = contract.model_dump(by_alias=True) | {"task": task, "inputs": [{"name": "x", **edge}]}
-    assert hub_task(Contract.model_validate(values)) == name
+    card = front_matter(Contract.model_validate(values))
+    assert [row for row in card.splitlines() if row.startswith("pipeline_tag")] == [f"pipeline_tag: {name}"] * bool(
+        name
+    )

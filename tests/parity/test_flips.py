@@ -65,15 +65,18 @@ def test_a_gallery_holds_pictures_within_bounds_and_escapes_what_is_in_names() -
         {"id": f"<b>{i}", "sample": i, "change": "lost", "label": None, "reference": "a", "candidate": "b",
          "reference_margin": 0.5, "candidate_margin": None} for i in range(300)
     ]  # fmt: skip
+    rows[0]["id"] = "\u05d0 <b>0"
     noise = np.random.default_rng(0).integers(0, 256, (1000, 800, 3)).astype(np.uint8)
     page = flips_gallery.render("a <title>", rows, {0: noise, 1: noise[..., :1]})
     assert page.count("<figure>") == flips_gallery.MOST
     assert page.count("data:image/png;base64,") == 2
+    assert page.count('alt=""') == 2
     assert len(page) < 200_000
     assert "300 samples are answered otherwise. The first 200 are shown; flips.csv has all." in page
     assert "<b>0" not in page.replace("<b>right", "")
     assert "reference: a (ahead by 0.5)<br>candidate: b<" in page
     assert "<script" not in page
+    assert "content=\"default-src 'none'" in page
 
 
 def test_a_name_that_a_spreadsheet_would_run_is_a_text_to_it_and_reads_back_as_it_was() -> None:

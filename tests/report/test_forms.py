@@ -23,6 +23,7 @@ from edgekit.report.report import Report
 from edgekit.report.sections.outline import NOT_THE_TARGET, outline
 from edgekit.samples import Sampling
 from edgekit.specs.target import Emulation
+from edgekit.untrusted.markdown import escape
 from tests.parity.examples import environment
 from tests.report.examples import ORIN, TARGET, built, compared, emulated, failed, made, passed, served, stood_in
 
@@ -168,7 +169,7 @@ def test_markdown_shows_what_looks_like_markdown() -> None:
 
 @given(st.text())
 def test_markdown_leaves_no_letter_that_means_something_bare(letters: str) -> None:
-    escaped = markdown.escape(letters)
+    escaped = escape(letters)
     assert unescape(re.sub(r"\\(.)", r"\1", escaped, flags=re.DOTALL)) == unescape(letters.replace("&", "&amp;"))
     bare = re.sub(r"\\.|&(amp|lt|gt);", "", escaped, flags=re.DOTALL)
     assert not set("|<>*`[]_#&") & set(bare)
@@ -228,6 +229,11 @@ def test_the_policy_of_a_page_allows_its_own_stylesheet_and_nothing_else() -> No
     policy = re.search('http-equiv="Content-Security-Policy" content="([^"]*)"', page)
     assert policy
     assert policy[1].startswith(f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:;")
+
+
+def test_a_page_of_several_reports_shows_no_control_character_of_a_report() -> None:
+    odd = failed().model_copy(update=dict.fromkeys(("target", "profile", "backend"), "a\u202eb\x1b[31m"))
+    assert not {"\u202e", "\x1b"} & set(html.render([odd, passed()]))
 
 
 def test_html_shows_what_looks_like_html() -> None:

@@ -11,6 +11,7 @@ from typing import Any
 from edgekit.ir.measurement import Array
 from edgekit.parity.gate_texts import counted
 from edgekit.report.charts.elements import text
+from edgekit.report.page.document import document
 from edgekit.report.page.thumbnail import thumbnail
 from edgekit.untrusted.sanitize import MAX_WORDS, line
 
@@ -39,19 +40,18 @@ def render(title: str, flips: Sequence[Mapping[str, Any]], pictures: Mapping[int
     left = f" The first {MOST} are shown; flips.csv has all." if len(flips) > MOST else ""
     verb = "is" if len(flips) == 1 else "are"
     figures = "".join(_figure(flip, pictures.get(flip["sample"])) for flip in shown)
-    return (
-        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>edgekit: flips</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n"
+    body = (
         f"<h1>{_text(title)}</h1>\n<p>{counted(len(flips), 'sample')} {verb} answered otherwise.{left} "
         "This page holds samples of your data: look who may see it before you pass it on.</p>\n"
-        f'<div class="flips">\n{figures}</div>\n</body>\n</html>\n'
+        f'<div class="flips">\n{figures}</div>\n'
     )
+    return document("edgekit: flips", _STYLE, body)
 
 
 def _figure(flip: Mapping[str, Any], pixels: Array | None) -> str:
     name = _text(flip["id"] or f"sample {flip['sample']}")
-    drawn = f'<img src="data:image/png;base64,{thumbnail(pixels)}" alt="{name}">' if pixels is not None else ""
+    # The name below says which it is.
+    drawn = f'<img src="data:image/png;base64,{thumbnail(pixels)}" alt="">' if pixels is not None else ""
     label = f"label: {_text(flip['label'])}<br>" if flip["label"] else ""
     answers = "<br>".join(
         f"{side}: {_text(flip[side] or '')}{_margin(flip[f'{side}_margin'])}" for side in ("reference", "candidate")

@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Sequence
-from html import escape
 
 from edgekit.report.charts.drawing import PATTERNS
 from edgekit.report.charts.elements import text
 from edgekit.report.charts.rows import badge
 from edgekit.report.page.article import Article
+from edgekit.report.page.document import document
 from edgekit.report.page.stylesheet import STYLESHEET
 from edgekit.report.record import ReportRecord
 from edgekit.report.sections.outline import outline
+from edgekit.report.sections.section import shown
 from edgekit.report.supplement import PLAIN, Supplement
-from edgekit.untrusted.direction import isolated
-
-_DIGEST = base64.b64encode(hashlib.sha256(STYLESHEET.encode()).digest()).decode()
-POLICY = f"default-src 'none'; style-src 'sha256-{_DIGEST}'; img-src data:; base-uri 'none'; form-action 'none'"
-"""Content security policy: the one stylesheet and pictures in the page itself; no script, and no request."""
 
 
 def render(reports: Sequence[ReportRecord], supplements: Sequence[Supplement] = ()) -> str:
@@ -35,14 +29,8 @@ def render(reports: Sequence[ReportRecord], supplements: Sequence[Supplement] = 
     ]
     title = ", ".join(f"{each.view.verdict}: {each.view.subject}" for each in articles[:3])
     summary = "" if level == 1 else _summary(articles)
-    return (
-        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{escape(isolated(title))} · edgekit</title>\n"
-        f"<style>{STYLESHEET}</style>\n</head>\n<body>\n{PATTERNS}"
-        f"<main>\n{summary}{''.join(article.html() for article in articles)}</main>\n</body>\n</html>\n"
-    )
+    main = f"<main>\n{summary}{''.join(article.html() for article in articles)}</main>\n"
+    return document(f"{title} · edgekit", STYLESHEET, PATTERNS + main)
 
 
 def _summary(articles: Sequence[Article]) -> str:
@@ -50,8 +38,8 @@ def _summary(articles: Sequence[Article]) -> str:
     verdicts = [article.view.verdict for article in articles]
     counts = ", ".join(f"{verdicts.count(one)} {one}" for one in ("failed", "undecided", "passed") if one in verdicts)
     rows = "".join(
-        f'<tr><th scope="row"><a href="#{each.anchor}">{text(each.report.target)}</a></th>'
-        f"<td>{badge(each.view.verdict)}</td><td>{text(each.report.profile)}</td><td>{text(each.report.backend)}</td>"
+        f'<tr><th scope="row"><a href="#{each.anchor}">{text(shown(each.report.target))}</a></th>'
+        f"<td>{badge(each.view.verdict)}</td><td>{text(shown(each.report.profile))}</td><td>{text(shown(each.report.backend))}</td>"
         f"<td>{text(each.view.headline)}</td></tr>\n"
         for each in articles
     )

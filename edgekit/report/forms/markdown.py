@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import html
-import re
 from collections.abc import Sequence
 
 from edgekit.report.record import ReportRecord
@@ -11,17 +9,12 @@ from edgekit.report.sections.next_steps import NextStep
 from edgekit.report.sections.outline import Outline, outline
 from edgekit.report.sections.section import Row, Section
 from edgekit.untrusted.direction import isolated
+from edgekit.untrusted.markdown import code, escape
 
 
 def render(reports: Sequence[ReportRecord]) -> str:
     """Render the reports, one after the other, each under a heading that is its verdict."""
     return isolated("\n".join(_report(outline(report)) for report in reports))
-
-
-def escape(text: str) -> str:
-    """Escape `text` so that Markdown and HTML show it as it is."""
-    # Entities, not `\<`: not every renderer takes a backslash there, and one that does not would take the tag.
-    return re.sub(r"([\\`*_\[\]#|~])", r"\\\1", html.escape(text, quote=False))
 
 
 def _report(view: Outline) -> str:
@@ -41,8 +34,7 @@ def _step(step: NextStep) -> list[str]:
     """A step as an item of a list; its command as code."""
     if step.command is None:
         return [f"- {escape(step.words)}"]
-    plain = not set(step.command) & set("`<>&")
-    return [f"- {escape(step.words)}", f"  `{step.command}`" if plain else f"  <code>{escape(step.command)}</code>"]
+    return [f"- {escape(step.words)}", f"  {code(step.command)}"]
 
 
 def section_lines(section: Section) -> list[str]:

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 from edgekit.parity.gate_texts import metric_value, milliseconds, quantity_of
 from edgekit.parity.gates import GateResult
-from edgekit.report.forms import markdown
 from edgekit.report.forms.severity import metric_unit
 from edgekit.report.record import ReportRecord
-from edgekit.report.sections.section import Row, shown
+from edgekit.report.sections.section import Row
+from edgekit.untrusted.markdown import cell
 
 MOST_LINES = 30
 REPORTS, GATES = 7, 9
@@ -154,4 +154,4 @@ def _cells(row: Row) -> str:
 
 def _text(text: str) -> str:
     """One line of Markdown that shows `text`. An `@name` calls nobody: device names are no members."""
-    return re.sub(r"@(?=\w)", "@<!-- -->", markdown.escape(shown(text)))
+    return re.sub(r"@(?=\w)", "@<!-- -->", cell(text))

@@ -6,7 +6,6 @@ verifies it without a network: `model_signing verify key DIR --signature DIR/mod
 
 from __future__ import annotations
 
-import hashlib
 import os
 import stat
 from dataclasses import dataclass, field
@@ -19,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from edgekit import user_paths
 from edgekit.atomic import create, readable, stored
 from edgekit.attestation.dsse import Envelope
+from edgekit.attestation.ecdsa_key import MAX_PEM_BYTES, EcdsaPublicKey
 from edgekit.attestation.model_signing import ModelDigests, Resource, sigstore_bundle
 from edgekit.bundle.passphrase import Passphrase
 from edgekit.cache import file_digest
@@ -27,7 +27,6 @@ from edgekit.permissions import OWNERS_FILE, check_protected, private_folder
 
 SIGNATURE = "model.sig"
 FOLDER, NAME = "model-signing", "default"
-MAX_PEM_BYTES = 1 << 16
 IGNORED = (".git", ".gitattributes", ".github", ".gitignore")
 """Files of a repository, which its host changes: left out, as the public tool does."""
 
@@ -45,10 +44,9 @@ class SigningPair:
         return self.secret.sign(message, ec.ECDSA(hashes.SHA256()))
 
     @property
-    def public_pem(self) -> bytes:
-        """Public half, as PEM."""
-        encoding, form = serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
-        return self.secret.public_key().public_bytes(encoding, form)
+    def public(self) -> EcdsaPublicKey:
+        """Public half."""
+        return EcdsaPublicKey(self.secret.public_key())
 
     @classmethod
     def read(cls, path: Path, passphrase: Passphrase) -> SigningPair:
@@ -94,7 +92,7 @@ def own_pair(passphrase: Passphrase) -> tuple[SigningPair, Path, bool]:
         is_new = create(secret, pair.secret.private_bytes(serialization.Encoding.PEM, form, plain), OWNERS_FILE)
     pair = SigningPair.read(secret, passphrase)
     if not public.exists():
-        create(public, pair.public_pem, 0o644)
+        create(public, pair.public.pem, 0o644)
     return pair, public, is_new
 
 
@@ -104,8 +102,7 @@ def signature_of(folder: Path, name: str, pair: SigningPair) -> bytes:
     signed = [(path, file) for path, file in files if path != SIGNATURE and path.split("/")[0] not in IGNORED]
     resources = tuple(Resource(path, _digest(file)) for path, file in signed)
     statement = ModelDigests(name, resources, ignored=IGNORED).to_statement()
-    hint = hashlib.sha256(pair.public_pem).hexdigest()
-    return sigstore_bundle(Envelope.signed(statement.to_bytes(), pair), hint) + b"\n"
+    return sigstore_bundle(Envelope.signed(statement.to_bytes(), pair), pair.public.hint) + b"\n"
 
 
 def _digest(path: Path) -> str:

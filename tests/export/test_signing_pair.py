@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from edgekit.bundle.passphrase import from_file
 from edgekit.errors import KeyLocked, UnprotectedFile, UsageError
 from edgekit.export.folder import export
-from edgekit.export.model_signing import SIGNATURE, SigningPair, own_pair
+from edgekit.export.signing_pair import SIGNATURE, SigningPair, own_pair
 from tests.export.conftest import Packed
 
 PINS = Path(__file__).with_name("model_signing_pins.txt")
@@ -54,7 +54,7 @@ def test_the_public_tool_accepts_the_folder_and_no_other_byte(
     folder, key = tmp_path / "out", tmp_path / "key.pub"
     signer = pair()
     export(packed(), folder, signer=signer, hub=True)
-    key.write_bytes(signer.public_pem)
+    key.write_bytes(signer.public.pem)
     assert verified(tool, folder, key) == (0, True)
     with (folder / "labels.txt").open("ab") as file:
         file.write(b"x")
@@ -93,7 +93,7 @@ def test_the_users_own_pair_is_made_once_and_is_theirs_alone(places: dict[str, s
     first, public, _ = own_pair(from_file)
     again, _, is_new = own_pair(from_file)
     assert not is_new
-    assert first.public_pem == again.public_pem == public.read_bytes()
+    assert first.public.pem == again.public.pem == public.read_bytes()
     assert public.with_suffix(".key").stat().st_mode & 0o777 == 0o600
     assert public.parent.stat().st_mode & 0o777 == 0o700
 
@@ -102,7 +102,7 @@ def test_an_encrypted_key_asks_for_its_passphrase(tmp_path: Path) -> None:
     secret, path = ec.generate_private_key(ec.SECP256R1()), tmp_path / "key.pem"
     path.write_bytes(pem(secret, b"word"))
     path.chmod(0o600)
-    assert SigningPair.read(path, lambda _: b"word").public_pem == SigningPair(secret).public_pem
+    assert SigningPair.read(path, lambda _: b"word").public.pem == SigningPair(secret).public.pem
     with pytest.raises(KeyLocked):
         SigningPair.read(path, lambda _: b"another")
 
