@@ -103,12 +103,14 @@ def test_a_keyword_spotter_that_is_brittle_to_noise_is_told_by_its_gate() -> Non
     assert [scores.value for scores in robustness.clean] == [1, 1]  # top-1 sees nothing
     told = outcomes(robustness)
     assert told["robustness_drop"] == ("failed", "white noise")
-    assert told["systematic_drop"][0] == told["stability_drop"][0] == "passed"
+    assert told["systematic_drop"][0] == "undecided"  # nothing is lost, by 42 samples: a bound of 7 points
+    assert told["stability_drop"][0] == "passed"
     record = robustness_record(robustness)
     assert record
     assert "compression adds most to 'white noise'" in record.sentence
     sound = replace(robustness, conditions=tuple(_both(each) for each in robustness.conditions))
-    assert {outcome for outcome, _ in outcomes(sound).values()} == {"passed"}
+    told = outcomes(sound)
+    assert (told["robustness_drop"][0], told["systematic_drop"][0]) == ("passed", "undecided")
 
 
 def test_a_series_model_that_is_brittle_to_bias_is_told_by_its_gate() -> None:
