@@ -18,8 +18,8 @@ from edgekit.errors import ScaffoldError
 from edgekit.scaffold.draft import Draft
 from edgekit.scaffold.picture_folder import PictureFolder
 from edgekit.scaffold.project_files import rewrite, written
-from edgekit.scaffold.survey import Stated, draft
-from edgekit.scaffold.trial import Answered, completed, sentences, try_project
+from edgekit.scaffold.survey import ProjectParts, draft
+from edgekit.scaffold.trial import PreprocessScore, completed, sentences, try_project
 from edgekit.specs.project import Project
 from edgekit.untrusted.sanitize import line
 
@@ -54,7 +54,9 @@ def init_command(
     Example: `edgekit init --yes`, in a folder with `weights.pt`, the `net.py` that defines the network, and
     `photos/CLASS/1.jpg`. More: docs/first-hour.md.
     """
-    drafted = draft(folder, Stated(model, data, network, size), _assume if yes or not sys.stdin.isatty() else _ask)
+    drafted = draft(
+        folder, ProjectParts(model, data, network, size), _assume if yes or not sys.stdin.isatty() else _ask
+    )
     with written(drafted), progress("init") as watch:
         watch("trial", None)
         trial = try_project(Project.read(drafted.root))
@@ -118,7 +120,7 @@ def _found(drafted: Draft) -> list[str]:
     return facts
 
 
-def _document(drafted: Draft, tried: Sequence[Answered]) -> dict[str, object]:
+def _document(drafted: Draft, tried: Sequence[PreprocessScore]) -> dict[str, object]:
     return {
         "schema": 1,
         "folder": str(drafted.root),

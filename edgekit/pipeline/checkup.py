@@ -21,6 +21,7 @@ from edgekit.devices.emulation.registry import cards
 from edgekit.devices.emulation.tools import INSTALL, OLDEST
 from edgekit.devices.inventory import Book
 from edgekit.errors import CommandFailed, EdgekitError, Unreachable
+from edgekit.errors.extras import extra_hint
 from edgekit.pipeline.ping import ping
 from edgekit.runner.machine import system
 from edgekit.specs.project import FILE, Project
@@ -42,7 +43,6 @@ COMPILER = (
     "ai-edge-litert",
     "ai-edge-quantizer",
 )
-CHECKOUT = "scripts/test --help in a checkout makes .venv with all of them; or: pip install -e '.[build]'"
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ def _versions() -> Iterator[Finding]:
     for name in COMPILER:
         installed, pin = _installed(name), pins.get(name)
         if installed is None:
-            yield Finding(name, "missing", f"not installed; builds need {pin or 'it'}", CHECKOUT)
+            yield Finding(name, "missing", f"not installed; builds need {pin or 'it'}", extra_hint("build"))
         elif pin and installed.partition("+")[0] != pin:
             yield Finding(name, "note", f"{installed}; edgekit is proven with {pin}", f"pip install '{name}=={pin}'")
         else:

@@ -22,7 +22,7 @@ FUNCTION = "def network(): net = {name}(…); net.load_state_dict(torch.load('{w
 
 
 @dataclass(frozen=True)
-class Stated:
+class ProjectParts:
     """Parts of a new project that the user states; the rest is found."""
 
     model: Path | None = None
@@ -54,7 +54,7 @@ def check_folder(root: Path) -> None:
         )
 
 
-def draft(root: Path, stated: Stated, ask: Ask) -> Draft:
+def draft(root: Path, stated: ProjectParts, ask: Ask) -> Draft:
     """Draft a project of what lies in the folder `root`. Nothing is written, and no code of the user is run.
 
     Raises ProjectExists, ScaffoldError where something is missing or several fit, and what reading a file raises.
@@ -86,7 +86,7 @@ def draft(root: Path, stated: Stated, ask: Ask) -> Draft:
     )
 
 
-def _model(root: Path, stated: Stated, ask: Ask) -> ModelFile | None:
+def _model(root: Path, stated: ProjectParts, ask: Ask) -> ModelFile | None:
     if stated.model:
         return read_model_file(stated.model)
     paths = model_paths(root)
@@ -97,7 +97,7 @@ def _model(root: Path, stated: Stated, ask: Ask) -> ModelFile | None:
     return read_model_file(root / chosen)
 
 
-def _network(root: Path, stated: Stated, model: ModelFile | None, ask: Ask) -> NetworkClass | None:
+def _network(root: Path, stated: ProjectParts, model: ModelFile | None, ask: Ask) -> NetworkClass | None:
     """Network in Python that goes with weights; None for a model that is whole."""
     if model and not model.is_weights:
         return None
@@ -140,7 +140,7 @@ def _complete(network: NetworkClass, model: ModelFile | None) -> NetworkClass:
     )
 
 
-def _data(root: Path, stated: Stated, ask: Ask) -> Data:
+def _data(root: Path, stated: ProjectParts, ask: Ask) -> Data:
     if stated.data:
         return _read_data(stated.data.resolve())
     sets: dict[str, Path] = {
@@ -176,7 +176,7 @@ def _read_data(path: Path) -> Data:
 
 
 def _inputs(
-    model: ModelFile | None, weights: WeightShapes | None, data: Data, stated: Stated, ask: Ask
+    model: ModelFile | None, weights: WeightShapes | None, data: Data, stated: ProjectParts, ask: Ask
 ) -> tuple[tuple[StatedInput, ...], dict[str, object] | None]:
     """Inputs with their shapes, and the preprocessing of pictures, as far as it can be told without trying."""
     inputs = model.inputs if model else (StatedInput("x"),)
@@ -214,7 +214,7 @@ def _picture_size(
     weights: WeightShapes | None,
     data: Data,
     sizes: frozenset[tuple[int, int]],
-    stated: Stated,
+    stated: ProjectParts,
     ask: Ask,
 ) -> tuple[int, int, int]:
     """Channels, height and width of the pictures that the model takes."""

@@ -39,7 +39,7 @@ MARGIN = 0.02
 
 
 @dataclass(frozen=True)
-class Answered:
+class PreprocessScore:
     """Preprocessing that was tried, and the share of right answers with it; None where nothing is labelled."""
 
     preprocess: dict[str, Any] | None
@@ -52,7 +52,7 @@ class Answered:
 class PreprocessTrial:
     """Preprocessings that were tried, the best first, and the shapes of the network's tensors by name."""
 
-    answered: tuple[Answered, ...]
+    answered: tuple[PreprocessScore, ...]
     shapes: Mapping[str, tuple[int, ...]]
 
     def takes(self, weights: WeightShapes) -> bool:
@@ -89,7 +89,7 @@ def try_project(project: Project) -> PreprocessTrial:
         if steps not in samples:
             samples[steps] = load_samples(variant, "evaluation", count)
         accuracy = _accuracy(variant, model, samples[steps])
-        tried.append(Answered(preprocess, words, accuracy, len(samples[steps])))
+        tried.append(PreprocessScore(preprocess, words, accuracy, len(samples[steps])))
         shapes = {key: tuple(value.shape) for key, value in model.module.model.state_dict().items()}
     least = max(each.accuracy or 0.0 for each in tried) - max(MARGIN, FEW / count)
     best = next(each for each in tried if (each.accuracy or 0.0) >= least)  # the first of those that are as good
@@ -157,7 +157,7 @@ def completed(draft: Draft, trial: PreprocessTrial) -> Draft:
     return replace(draft, plain_weights=weights is not None and trial.takes(weights))
 
 
-def sentences(tried: Sequence[Answered], classes: int) -> list[str]:
+def sentences(tried: Sequence[PreprocessScore], classes: int) -> list[str]:
     """Say what the trial showed, the chosen preprocessing first."""
     best = tried[0]
     if best.accuracy is None:

@@ -15,7 +15,7 @@ import torch
 from PIL import Image
 from torch import nn
 
-from edgekit.scaffold.survey import Stated, draft
+from edgekit.scaffold.survey import ProjectParts, draft
 from edgekit.specs.project import Project
 from tests.conftest import Command
 from tests.networks import COLOURS
@@ -257,7 +257,7 @@ def test_what_is_found_twice_is_asked_for(folder: Path) -> None:
         questions.append((question, tuple(answers)))  # type: ignore[arg-type]
         return default or "weights.pt"
 
-    drafted = draft(folder, Stated(), ask)
+    drafted = draft(folder, ProjectParts(), ask)
     assert questions[0][1] == ("older.pt", "weights.pt")
     assert drafted.model is not None
     assert drafted.model.path.name == "weights.pt"
