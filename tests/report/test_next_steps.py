@@ -62,6 +62,17 @@ def test_an_undecided_gate_says_what_would_settle_it() -> None:
     assert step.words.startswith("accuracy_drop: 10,000 samples cannot settle it; ")
 
 
+def test_an_open_gate_that_more_samples_settle_has_the_command_that_asks_them() -> None:
+    report = undecided()
+    gates = tuple(
+        gate.model_copy(update={"meaning": f"{gate.meaning} About 2,500 would: --samples 2500"})
+        for gate in report.gates
+    )
+    (step,) = next_steps(report.model_copy(update={"gates": gates}), PLAIN)
+    assert step.command
+    assert step.command.endswith(" --device ssh://pi-lab-01 --samples 2500")
+
+
 def test_a_command_of_hostile_names_is_one_command_of_a_shell() -> None:
     report = made(compared(60, environment()), device="ssh://a'; rm -rf ~ #`<b>")
     (step,) = next_steps(report, PLAIN)

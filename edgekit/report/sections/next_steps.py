@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from edgekit.parity.gates import GateResult
 from edgekit.report.record import ReportRecord
+from edgekit.report.sections.invalid import TIME_GATES
 from edgekit.report.sections.section import shown
 from edgekit.report.supplement import Supplement
 
@@ -98,7 +99,7 @@ def _steps(report: ReportRecord, supplement: Supplement) -> Iterable[NextStep]:
         if unmeasured and gate.value is None:
             yield _measure(report, supplement)
         else:
-            yield NextStep(f"{gate.name}: {_open(gate)}", _with_more_samples(gate, report, supplement))
+            yield NextStep(f"{gate.name}: {_open(gate)}", _settling(gate, report, supplement))
     if failed or undecided:
         return
     if unmeasured:
@@ -130,13 +131,14 @@ def _command(gate: GateResult, report: ReportRecord, supplement: Supplement) -> 
     return None
 
 
-def _with_more_samples(gate: GateResult, report: ReportRecord, supplement: Supplement) -> str | None:
-    """Command that asks the number of samples which settles the gate, as its text advises; None if there is none."""
+def _settling(gate: GateResult, report: ReportRecord, supplement: Supplement) -> str | None:
+    """Command that may settle an open gate: with more samples, as its text advises, or of a time once again."""
     advice = _ADVICE.search(gate.meaning)
-    if advice is None:
+    if advice is None and gate.name not in TIME_GATES:
         return None
     options = ("--target", report.target, "--backend", report.backend, "--profile", report.profile)
-    return supplement.command("run", *options, "--device", report.device or "local://", "--samples", advice[1])
+    samples = ("--samples", advice[1]) if advice else ()
+    return supplement.command("run", *options, "--device", report.device or "local://", *samples)
 
 
 def _measure(report: ReportRecord, supplement: Supplement) -> NextStep:
