@@ -12,6 +12,7 @@ from edgekit.cli import heartbeat
 from edgekit.cli.output import note, progress, say, say_lines
 from edgekit.untrusted.workflow_commands import defused, defused_json
 from tests.conftest import Built, Command
+from tests.failing_converters import until
 
 
 def test_reports_are_written_for_services(command: Command, built: Built) -> None:
@@ -114,21 +115,15 @@ def test_a_long_stage_says_that_it_goes_on_where_there_is_no_terminal(
     assert heartbeat.SILENCE_S < 20
     lines: list[str] = []
     with heartbeat.Heartbeat("pi", lines.append, silence_s=0.01) as beat:
-        _wait_for(lines, 1)
+        assert until(lambda: len(lines) >= 1)
         assert lines[0] == "[pi] 0 s so far"
         beat.begin("lower")
         beat.update("lower", "3 of 8")
-        _wait_for(lines, len(lines) + 2)
+        told = len(lines)
+        assert until(lambda: len(lines) >= told + 2)
         assert lines[-1] == "[pi] lower 3 of 8, 0 s so far"
         beat.end("lower")
     with progress("pi") as watch:
         watch("lower", None)
         watch("lower", "3 of 8")
     assert capsys.readouterr().err == "[pi] lower\n"
-
-
-def _wait_for(lines: list[str], count: int) -> None:
-    import time
-
-    while len(lines) < count:
-        time.sleep(0.002)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from edgekit.report.charts.drawing import PATTERNS
+from edgekit.report.charts.chart_svg import PATTERNS
 from edgekit.report.charts.elements import text
 from edgekit.report.charts.rows import badge
 from edgekit.report.page.article import Article

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from itertools import groupby
 
-from edgekit.report.charts.drawing import drawing
+from edgekit.report.charts.chart_svg import chart_svg
 from edgekit.report.charts.elements import text
 from edgekit.report.charts.rows import badge
 from edgekit.report.page.gallery import gallery
@@ -104,7 +104,7 @@ class Article:
             return f"<details><summary>{title}</summary>\n{first}{table}{noted}</details>\n"
         if section.picture is None:
             return f"{title}\n{first}{table}{noted}"
-        drawn = f"<figure>{drawing(section.picture)}</figure>\n"
+        drawn = f"<figure>{chart_svg(section.picture)}</figure>\n"
         folded = f'<details class="more"><summary>As a table</summary>\n{table}</details>\n' if section.rows else ""
         return f"{title}\n{first}{drawn}{noted}{folded}"
 

@@ -27,7 +27,7 @@ PATTERNS = (
 """Patterns that shapes of a page are filled with: series differ without their colours, too."""
 
 
-def drawing(chart: Chart) -> str:
+def chart_svg(chart: Chart) -> str:
     """HTML and SVG of a chart."""
     match chart:
         case GateChart():
