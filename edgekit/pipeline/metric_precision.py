@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import cached_property
 
 import numpy as np
 
-from edgekit.ir.measurement import Array, Measurement
+from edgekit.ir.measurement import Measurement
 from edgekit.measure.shards import AnswerLooks, Outputs
 from edgekit.parity.early_stop import CONFIDENCE, EarlyStop
 from edgekit.parity.paired_answers import dependent, estimate
 from edgekit.parity.statistics.estimate import Estimate
-from edgekit.parity.statistics.sequential import look_confidences, look_counts
+from edgekit.parity.statistics.sequential import look_confidences
+from edgekit.pipeline.sample_order import SampleOrder
 from edgekit.samples import Samples
-from edgekit.stratification import random_order
 from edgekit.tasks.label_arrays import is_labelled
 from edgekit.tasks.metric import SHARE
 from edgekit.tasks.task import Task
@@ -39,18 +38,13 @@ class MetricEstimate:
 class MetricPrecision:
     """Samples that a device is asked in random order, until its metric is known to within `PRECISION` at 95 %."""
 
-    whole: Samples
+    order: SampleOrder
     task: Task
-
-    @cached_property
-    def samples(self) -> Samples:
-        """Samples in the order in which they are asked: random with a fixed seed, each class with its share."""
-        return self.whole.take(self._order)
 
     @property
     def looks(self) -> AnswerLooks:
         """Looks at the device's answers."""
-        return AnswerLooks(self._counts, self._enough)
+        return AnswerLooks(self.order.look_counts, self._enough)
 
     def of_answered(self, measured: Measurement) -> tuple[Measurement, Samples, EarlyStop, MetricEstimate | None]:
         """Measurement of the answered samples in the order of the data set, these samples, the stop, and the metric.
@@ -58,23 +52,14 @@ class MetricPrecision:
         The last is None without labels, and for a metric that is no mean over samples.
         """
         count = len(measured)
-        by_place = np.argsort(self._order[:count])
-        samples = self.whole.take(self._order[by_place])
+        by_place = np.argsort(self.order.indices[:count])
+        samples = self.order.whole.take(self.order.indices[by_place])
         score = self._score(measured.outputs)
-        stop = EarlyStop(asked=count, of=len(self.whole), looks=self._counts, reason=self._reason(count, score))
-        sampling = self.whole.sampling and replace(self.whole.sampling, taken=count)
+        stop = self.order.stop(count, self._reason(count, score))
+        drawn = self.order.whole.sampling
+        sampling = drawn and replace(drawn, taken=count)
         metric = MetricEstimate(self.task.metric.name, score.value, score.low, score.high) if score else None
         return measured.take(by_place, samples.digest), replace(samples, sampling=sampling), stop, metric
-
-    @cached_property
-    def _order(self) -> Array:
-        labels = self.whole.labels
-        classes = labels if labels.ndim == 1 and labels.dtype.kind in "iu" else None
-        return random_order(len(self.whole), classes, self.whole.groups)
-
-    @property
-    def _counts(self) -> tuple[int, ...]:
-        return look_counts(len(self.whole))
 
     def _enough(self, outputs: Outputs) -> bool:
         score = self._score(outputs)
@@ -83,7 +68,7 @@ class MetricPrecision:
     def _score(self, outputs: Outputs) -> Estimate | None:
         """Metric of the answers so far, between bounds that hold at all looks together."""
         count = len(next(iter(outputs.values())))
-        part = self.samples.take(np.arange(count))
+        part = self.order.samples.take(np.arange(count))
         if not is_labelled(part.labels):
             return None
         task = of_sequences(self.task, part.length, part.labels)
@@ -92,14 +77,14 @@ class MetricPrecision:
         if task.metric.unit != SHARE or scores.pooled is not None:
             return None
         # Two bounds, each with half of the error.
-        confidences = look_confidences(self._counts, (1 + CONFIDENCE) / 2)
-        confidence = confidences[self._counts.index(count)]
+        confidences = look_confidences(self.order.look_counts, (1 + CONFIDENCE) / 2)
+        confidence = confidences[self.order.look_counts.index(count)]
         return estimate(task.metric, scores, confidence, None if part.groups is None else dependent(part.groups))
 
     def _reason(self, count: int, score: Estimate | None) -> str:
         if score is None:
             return "there is no share of right answers, whose precision could be told early"
-        if count < len(self.whole):
+        if count < len(self.order.whole):
             return (
                 f"they tell the metric to within {100 * PRECISION:g} points, at {100 * CONFIDENCE:g} % over all looks"
             )

@@ -33,6 +33,7 @@ from edgekit.pipeline.both_endpoints import one_for_both
 from edgekit.pipeline.flash import check_runtime, runtime_for, served, served_on
 from edgekit.pipeline.metric_precision import MetricEstimate, MetricPrecision
 from edgekit.pipeline.robustness import robustness_alone
+from edgekit.pipeline.sample_order import SampleOrder
 from edgekit.pipeline.stages.stage_runner import StageRunner
 from edgekit.runner.model.accelerator import Accelerator
 from edgekit.samples import Samples, Sampling
@@ -154,9 +155,9 @@ def probe(
         if limit_s is not None and is_large(on_device.installation, samples):
             count = affordable(on_device.installation, samples, limit_s)
             samples = samples if count == len(samples) else samples_for(on_device.signature, choose(on_device, count))
-        precision = MetricPrecision(samples, task) if task else None
+        precision = MetricPrecision(SampleOrder(samples), task) if task else None
         looking = replace(shards, looks=precision.looks) if precision else shards
-        questions = precision.samples if precision else samples
+        questions = precision.order.samples if precision else samples
         measured = Installed(on_device.installation, looking).measure(questions, plan)
         stop, score = None, None
         if precision:

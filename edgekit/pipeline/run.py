@@ -37,6 +37,7 @@ from edgekit.pipeline.flash import check_runtime, choose_runtime
 from edgekit.pipeline.generation import check_project, check_prompt
 from edgekit.pipeline.request import BuildRequest
 from edgekit.pipeline.robustness import plan_of
+from edgekit.pipeline.sample_order import SampleOrder
 from edgekit.pipeline.stages.compile import Compilation
 from edgekit.pipeline.stages.float_baseline import is_required, measure_float
 from edgekit.pipeline.stages.inputs import CachedData
@@ -131,7 +132,7 @@ def run(
 
             def judged(chosen: AcceleratorChosen | None) -> Report:
                 there = on_choice(installation, chosen)
-                stopping = EarlyStopping(measured, reference, request) if trial.stop_early else None
+                stopping = EarlyStopping(SampleOrder(measured), reference, request) if trial.stop_early else None
                 probed = _probe(there, request, line, data, stopping)
                 text = _text(there, request, line, trial.prompt)
                 remarks = tuple(filter(None, (*_remarks(there), timed_lengths(measured), accelerator_remark(chosen))))
@@ -254,7 +255,7 @@ def _probe(
         shards = shards_in(line.cache, line.teller("probe"))
         if stopping:
             shards = replace(shards, looks=stopping.looks)
-        samples = stopping.samples if stopping else data.samples
+        samples = stopping.order.samples if stopping else data.samples
         return Installed(installation, shards).measure(samples, request.profile.probe)
 
 

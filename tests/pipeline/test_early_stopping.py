@@ -12,6 +12,7 @@ from edgekit.pipeline import early_stopping
 from edgekit.pipeline.early_stopping import EarlyStopping
 from edgekit.pipeline.evidence import Evidence
 from edgekit.pipeline.request import BuildRequest
+from edgekit.pipeline.sample_order import SampleOrder
 from edgekit.samples import Samples, Sampling
 from edgekit.specs.profile import Gates
 from edgekit.tasks.classification import Classification
@@ -24,16 +25,16 @@ def test_a_device_is_asked_a_part_in_random_order_and_compared_in_the_order_of_t
     samples = Samples({"x": np.arange(4000)}, reference.labels)
     gates = Gates.model_validate({"accuracy_drop": {"max": 0.01, "confidence": 0.95}})
     request = cast(BuildRequest, SimpleNamespace(project=None, profile=SimpleNamespace(gates=gates)))
-    stopping = EarlyStopping(samples, reference, request)
+    stopping = EarlyStopping(SampleOrder(samples), reference, request)
     (output,) = candidate.outputs
 
     def ask(part: Samples) -> dict[str, Any]:
         return {output: candidate.outputs[output][part.inputs["x"]]}
 
-    outputs, _ = answer_in_shards(stopping.samples, ask, Shards(looks=stopping.looks))
+    outputs, _ = answer_in_shards(stopping.order.samples, ask, Shards(looks=stopping.looks))
     asked = len(outputs[output])
     assert asked < 4000 / 2
-    order = stopping.samples.inputs["x"][:asked]
+    order = stopping.order.samples.inputs["x"][:asked]
     assert (np.diff(order) < 0).any()
     probed = candidate.take(order, "of the device")
     whole = Evidence(reference, probed, Sampling(4000, 9000, True), host=candidate, samples=samples)
