@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ast
+import tomllib
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,6 +20,12 @@ OPENERS = frozenset({"What", "How", "Whether", "Which", "Where", "Who", "Of", "A
 """A docstring that begins with one of these needs the line above it to be read."""
 EMPTY_NAMES = frozenset({"found", "said", "asked", "taken"})
 """Names that say that there is a result or a request, and not which."""
+MODULES = frozenset(path.stem for path in ROOT.iterdir() if path.suffix == ".py" or (path / "__init__.py").exists())
+OUTSIDE = {
+    "Only the compiler wing sees torch": {"backends", "passes", "frontend", "pipeline", "scaffold", "examples"},
+    "Only the CLI talks to a terminal": {"cli"},
+}
+"""Rooms that a contract of imports allows what it forbids all others."""
 
 
 def parse(folder: Path) -> dict[str, ast.Module]:
@@ -93,6 +101,36 @@ def test_no_room_has_a_circle_of_imports() -> None:
     whole = whole_graph()
     circles = {room: circle(module_graph(room, whole=whole)) for room in ROOMS}
     assert {room: names for room, names in circles.items() if names} == {}
+
+
+@pytest.mark.parametrize("name", OUTSIDE)
+def test_what_a_contract_forbids_it_forbids_every_room(name: str) -> None:
+    """A new room is named in pyproject.toml, or here, with a reason in the review."""
+    sources = {room for contract in contracts() if contract["name"] == name for room in contract["source_modules"]}
+    assert rooms_of(sources) == MODULES - OUTSIDE[name] - {"__init__", "__main__"}
+
+
+def test_every_room_has_a_layer_and_is_forbidden_to_the_runner() -> None:
+    layers = {
+        room
+        for contract in contracts()
+        if contract.get("containers") == ["edgekit"]
+        for layer in contract["layers"]
+        for room in layer.split(" | ")
+    }
+    runner = next(each for each in contracts() if each["name"] == "The runner imports nothing of edgekit")
+    assert layers == MODULES - {"__init__", "__main__"}
+    assert rooms_of(runner["forbidden_modules"]) == layers - {"runner"}
+
+
+def contracts() -> list[dict[str, Any]]:
+    settings = tomllib.loads((ROOT.parent / "pyproject.toml").read_text())
+    listed: list[dict[str, Any]] = settings["tool"]["importlinter"]["contracts"]
+    return listed
+
+
+def rooms_of(modules: Iterable[str]) -> set[str]:
+    return {module.removeprefix("edgekit.") for module in modules}
 
 
 def test_a_class_name_that_two_modules_have_is_told_with_both() -> None:
