@@ -6,11 +6,11 @@ import typer
 
 from edgekit.api.devices import commit
 from edgekit.cli import options
-from edgekit.cli.fleet_table import Document, chosen_devices, documents, exit_code, failure, only_device, print_results
+from edgekit.cli.fleet_table import Document, exit_code, failure, only_device, results_of, show_results
 from edgekit.cli.output import note, print_json, progress, say
 from edgekit.cli.slot_table import bundle_words
 from edgekit.cli.status import asked
-from edgekit.pipeline.each_device import each_device
+from edgekit.pipeline.each_device import DeviceResult
 
 
 def register(app: typer.Typer) -> None:
@@ -34,17 +34,9 @@ def commit_command(device: options.Devices = None, group: options.Groups = None,
     if not device and not group:
         _list_trials(json)
         return
-    chosen = chosen_devices(device, group)
-    with progress(f"commit on {len(chosen)} devices"):
-        results = each_device(chosen, committed)
-    if json:
-        print_json({"schema": 1, "devices": documents(results, lambda served: {"served": served or None})})
-    else:
-        rows = [
-            (each.device.name, bundle_words(each.result) if each.result else "", failure(each.error))
-            for each in results
-        ]
-        print_results(("device", "serves", ""), rows, results)
+    results = results_of(device, group, "commit on", committed)
+    rows = [_row(each, each.result) for each in results]
+    show_results(results, json, lambda served: {"served": served or None}, ("device", "serves", ""), rows)
     raise typer.Exit(exit_code(results))
 
 
@@ -54,19 +46,16 @@ def committed(device: str) -> Document:
 
 
 def _list_trials(json: bool) -> None:
-    chosen = chosen_devices(None, None)
-    with progress(f"ask {len(chosen)} devices"):
-        results = each_device(chosen, asked)
-    if json:
-        print_json({"schema": 1, "devices": documents(results, lambda status: {"trial": trial_in(status)})})
-    else:
-        rows = [
-            (each.device.name, bundle_words(trial_in(each.result)) if each.result else "", failure(each.error))
-            for each in results
-        ]
-        print_results(("device", "on trial", ""), rows, results)
+    results = results_of(None, None, "ask", asked)
+    rows = [_row(each, trial_in(each.result or {})) for each in results]
+    show_results(results, json, lambda status: {"trial": trial_in(status)}, ("device", "on trial", ""), rows)
+    if not json:
         note("nothing was changed: --device NAME or --group G commits")
     raise typer.Exit(exit_code(results))
+
+
+def _row(answer: DeviceResult[Document], slot: Document | None) -> tuple[str, ...]:
+    return (answer.device.name, bundle_words(slot) if answer.result else "", failure(answer.error))
 
 
 def trial_in(status: Document) -> Document | None:

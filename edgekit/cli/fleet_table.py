@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from edgekit.cli.output import note, print_table
+from edgekit.cli.output import note, print_json, print_table, progress
 from edgekit.cli.slot_table import bundle_words
 from edgekit.devices.device import Destination, destinations
 from edgekit.errors import EdgekitError
-from edgekit.pipeline.each_device import DeviceResult, known_devices
+from edgekit.pipeline.each_device import DeviceResult, each_device, known_devices
 
 Document = dict[str, Any]
 STATUS_HEAD = ("device", "serves", "other slot", "files", "")
@@ -27,6 +27,29 @@ def chosen_devices(devices: Sequence[str] | None, groups: Sequence[str] | None) 
     if not chosen:
         note(NOBODY)
     return chosen
+
+
+def results_of(
+    devices: Sequence[str] | None, groups: Sequence[str] | None, doing: str, work: Callable[[str], Document]
+) -> tuple[DeviceResult[Document], ...]:
+    """Results of `work` on each of `chosen_devices`. doing: words for the line of progress, such as `ask`."""
+    chosen = chosen_devices(devices, groups)
+    with progress(f"{doing} {len(chosen)} devices"):
+        return each_device(chosen, work)
+
+
+def show_results(
+    results: Sequence[DeviceResult[Document]],
+    json: bool,
+    select: Callable[[Document], Document],
+    head: tuple[str, ...],
+    rows: Sequence[tuple[str, ...]],
+) -> None:
+    """Print results as JSON, of each device what `select` takes, or else as a table of `rows`."""
+    if json:
+        print_json({"schema": 1, "devices": documents(results, select)})
+    else:
+        print_results(head, rows, results)
 
 
 def exit_code(results: Sequence[DeviceResult[Any]]) -> int:

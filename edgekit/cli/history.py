@@ -5,11 +5,11 @@ from __future__ import annotations
 import typer
 
 from edgekit.cli import options
-from edgekit.cli.fleet_table import Document, chosen_devices, documents, exit_code, failure, only_device, print_results
+from edgekit.cli.fleet_table import Document, exit_code, failure, only_device, results_of, show_results
 from edgekit.cli.output import print_json, print_table, progress
 from edgekit.cli.slot_table import EVENT_HEAD, event_rows
 from edgekit.cli.status import asked
-from edgekit.pipeline.each_device import DeviceResult, each_device
+from edgekit.pipeline.each_device import DeviceResult
 
 
 def register(app: typer.Typer) -> None:
@@ -25,13 +25,9 @@ def history_command(device: options.Devices = None, group: options.Groups = None
     if only:
         _show_one(only, json)
         return
-    chosen = chosen_devices(device, group)
-    with progress(f"ask {len(chosen)} devices"):
-        results = each_device(chosen, asked)
-    if json:
-        print_json({"schema": 1, "devices": documents(results, lambda report: {"history": report.get("history", [])})})
-    else:
-        print_results(("device", *EVENT_HEAD), [row for result in results for row in _rows(result)], results)
+    results = results_of(device, group, "ask", asked)
+    rows = [row for result in results for row in _rows(result)]
+    show_results(results, json, lambda report: {"history": report.get("history", [])}, ("device", *EVENT_HEAD), rows)
     raise typer.Exit(exit_code(results))
 
 

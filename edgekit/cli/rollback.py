@@ -9,14 +9,14 @@ import typer
 from edgekit.api.devices import rollback
 from edgekit.cli import options
 from edgekit.cli.commit import trial_in
-from edgekit.cli.fleet_table import Document, chosen_devices, documents, exit_code, failure, only_device, print_results
+from edgekit.cli.fleet_table import Document, exit_code, failure, only_device, results_of, show_results
 from edgekit.cli.output import note, print_json, progress, say
 from edgekit.cli.slot_table import bundle_words
 from edgekit.cli.status import asked
-from edgekit.pipeline.each_device import each_device
 
 UNDONE = {"staged": "never on trial", "trial": "on trial", "committed": "committed"}
 """Words for the state of the slot that was left."""
+NOTHING_DONE: Document = {"left": None, "served": None}
 
 
 def register(app: typer.Typer) -> None:
@@ -54,14 +54,9 @@ def rollback_command(
     if not device and not group:
         _list_ways_back(json)
         return
-    chosen = chosen_devices(device, group)
-    with progress(f"rollback on {len(chosen)} devices"):
-        results = each_device(chosen, work)
-    if json:
-        print_json({"schema": 1, "devices": documents(results, lambda done: done or {"left": None, "served": None})})
-    else:
-        rows = [(each.device.name, *_cells(each.result), failure(each.error)) for each in results]
-        print_results(("device", "has left", "serves", ""), rows, results)
+    results = results_of(device, group, "rollback on", work)
+    rows = [(each.device.name, *_cells(each.result), failure(each.error)) for each in results]
+    show_results(results, json, lambda done: done or NOTHING_DONE, ("device", "has left", "serves", ""), rows)
     raise typer.Exit(exit_code(results))
 
 
@@ -77,14 +72,10 @@ def _cells(outcome: Document | None) -> tuple[str, str]:
 
 
 def _list_ways_back(json: bool) -> None:
-    chosen = chosen_devices(None, None)
-    with progress(f"ask {len(chosen)} devices"):
-        results = each_device(chosen, asked)
-    if json:
-        print_json({"schema": 1, "devices": documents(results, way_back)})
-    else:
-        rows = [(each.device.name, *_way_cells(way_back(each.result or {})), failure(each.error)) for each in results]
-        print_results(("device", "would leave", "and serve", ""), rows, results)
+    results = results_of(None, None, "ask", asked)
+    rows = [(each.device.name, *_way_cells(way_back(each.result or {})), failure(each.error)) for each in results]
+    show_results(results, json, way_back, ("device", "would leave", "and serve", ""), rows)
+    if not json:
         note("nothing was changed: --device NAME or --group G rolls back")
     raise typer.Exit(exit_code(results))
 

@@ -9,16 +9,14 @@ from edgekit.cli import options
 from edgekit.cli.fleet_table import (
     STATUS_HEAD,
     Document,
-    chosen_devices,
-    documents,
     exit_code,
     only_device,
-    print_results,
+    results_of,
+    show_results,
     status_rows,
 )
 from edgekit.cli.output import note, print_json, print_table, progress
 from edgekit.cli.slot_table import SLOT_HEAD, remarks, slot_rows
-from edgekit.pipeline.each_device import each_device
 
 
 def register(app: typer.Typer) -> None:
@@ -34,13 +32,8 @@ def status_command(device: options.Devices = None, group: options.Groups = None,
     if only:
         _show_one(only, json)
         return
-    chosen = chosen_devices(device, group)
-    with progress(f"ask {len(chosen)} devices"):
-        results = each_device(chosen, asked)
-    if json:
-        print_json({"schema": 1, "devices": documents(results, _without_history)})
-    else:
-        print_results(STATUS_HEAD, status_rows(results), results)
+    results = results_of(device, group, "ask", asked)
+    show_results(results, json, _without_history, STATUS_HEAD, status_rows(results))
     raise typer.Exit(exit_code(results))
 
 

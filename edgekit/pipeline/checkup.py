@@ -6,7 +6,6 @@ import re
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
@@ -17,12 +16,14 @@ from edgekit.bundle.keys import KeyStore
 from edgekit.cache_contents import cache_contents
 from edgekit.devices import process
 from edgekit.devices.adb.server import Server
+from edgekit.devices.device import Destination
 from edgekit.devices.emulation.registry import cards
 from edgekit.devices.emulation.tools import INSTALL, OLDEST
 from edgekit.devices.inventory import Book
 from edgekit.errors import CommandFailed, EdgekitError, Unreachable
 from edgekit.errors.extras import extra_hint
-from edgekit.pipeline.ping import ping
+from edgekit.pipeline.each_device import DeviceResult, each_device
+from edgekit.pipeline.ping import Pong, ping
 from edgekit.runner.machine import system
 from edgekit.specs.project import FILE, Project
 
@@ -204,15 +205,14 @@ def _devices(ask: bool) -> Iterator[Finding]:
         listed = ", ".join(f"{name} ({entry.url})" for name, entry in entries.items())
         yield Finding("devices", "ok", listed, "edgekit doctor --devices")
         return
-    with ThreadPoolExecutor(len(entries)) as pool:
-        yield from pool.map(_asked, entries)
+    yield from map(_asked, each_device([Destination(name, entry.url) for name, entry in entries.items()], ping))
 
 
-def _asked(name: str) -> Finding:
-    try:
-        pong = ping(name)
-    except EdgekitError as error:
+def _asked(answer: DeviceResult[Pong]) -> Finding:
+    name, pong, error = answer.device.name, answer.result, answer.error
+    if error:
         return Finding(name, "note", f"{error} ({error.code})", error.hint or f"edgekit device ping {name}")
+    assert pong
     machine = pong.info.machine if pong.info else "no Python yet: a flash brings one along"
     return Finding(name, "ok", f"answers in {pong.seconds:.2f} s, {machine}")
 
