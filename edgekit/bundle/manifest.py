@@ -26,6 +26,7 @@ from edgekit.bundle.manifest_records import (
 )
 from edgekit.errors import BundleError
 from edgekit.ir.artifact import Format, Operator
+from edgekit.ir.record_fault import first_fault
 from edgekit.ir.signature import Signature
 from edgekit.runner.layout import MANIFEST, SIGNATURE
 from edgekit.specs.release import Moment, check_floor
@@ -155,7 +156,7 @@ class Manifest(ManifestContent):
             manifest = cls(**values, files=listed)
             manifest.to_bytes()
         except ValidationError as error:
-            raise BundleError(f"this cannot be a manifest: {_first(error)}") from error
+            raise BundleError(f"this cannot be a manifest: {first_fault(error)}") from error
         except ValueError as error:
             raise BundleError("this cannot be a manifest: it holds text that is not Unicode") from error
         return manifest
@@ -166,9 +167,10 @@ class Manifest(ManifestContent):
         try:
             manifest = cls.model_validate_json(raw)
         except ValidationError as error:
-            ours = error.errors(include_url=False, include_input=False)[0]["type"] == "value_error"
-            hint = "build it again: edgekit build" if ours else "was it packed by a newer edgekit? update this one"
-            raise BundleError(f"'{MANIFEST}': {_first(error)}", hint=hint) from error
+            fault = first_fault(error)
+            newer = "was it packed by a newer edgekit? update this one"
+            hint = "build it again: edgekit build" if fault.ours else newer
+            raise BundleError(f"'{MANIFEST}': {fault}", hint=hint) from error
         if manifest.to_bytes() != raw:
             raise BundleError(f"'{MANIFEST}' is not in canonical form", hint="pack it with edgekit build")
         return manifest
@@ -178,10 +180,3 @@ class Manifest(ManifestContent):
         values = self.model_dump(by_alias=True, mode="json")
         text = json.dumps(values, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
         return text.encode() + b"\n"
-
-
-def _first(error: ValidationError) -> str:
-    first = error.errors(include_url=False, include_input=False)[0]
-    where = ".".join(map(str, first["loc"]))
-    message = first["msg"].removeprefix("Value error, ")
-    return f"'{where}': {message}" if where else message

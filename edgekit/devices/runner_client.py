@@ -38,6 +38,7 @@ from edgekit.errors import (
     VersionTooOld,
 )
 from edgekit.errors.extras import extra_hint
+from edgekit.ir.record_fault import first_fault
 from edgekit.runner.errors import ErrorKind
 from edgekit.runner.model.accelerator import QNN_HTP
 from edgekit.specs.spec import Spec
@@ -95,8 +96,7 @@ class Runner:
         try:
             return answer.model_validate(document)
         except ValidationError as error:
-            where = ".".join(map(str, error.errors(include_url=False, include_input=False)[0]["loc"]))
-            problem = f"the runner's answer makes no sense at '{line(where, 100)}'"
+            problem = f"the runner's answer makes no sense at '{line(first_fault(error).place, 100)}'"
             raise failure(f"{self.transport.url}: {problem}") from error
 
     def remove(self, folder: PurePosixPath) -> None:

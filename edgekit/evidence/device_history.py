@@ -9,6 +9,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from edgekit.devices.protocol import HistoryEvent
 from edgekit.errors import DataError
+from edgekit.ir.record_fault import first_fault
 from edgekit.untrusted import json_text
 
 MAX_BYTES = 16 << 20
@@ -57,9 +58,7 @@ def read_histories(path: Path, digest: str) -> tuple[DeviceHistory, ...]:
         several = values.get("devices") if isinstance(values, dict) else None
         return tuple(_history(each, digest) for each in (several if isinstance(several, list) else [values]))
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(map(str, first["loc"]))
-        raise DataError(f"'{path}' is no history: '{where}': {first['msg']}", hint=_WRITES_IT) from error
+        raise DataError(f"'{path}' is no history: {first_fault(error)}", hint=_WRITES_IT) from error
     except (OSError, ValueError) as error:
         raise DataError(f"'{path}' cannot be read as a history: {error}", hint=_WRITES_IT) from error
 

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from edgekit.errors import DataError
 from edgekit.ir.index_order import IndexOrder
 from edgekit.ir.measurement import Array, Measurement
+from edgekit.ir.record_fault import first_fault
 from edgekit.ir.sqnr import sqnr_db
 from edgekit.parity.calibration.paired_calibration import paired_calibration
 from edgekit.parity.comparison import Comparison, FlipExample
@@ -185,8 +186,7 @@ def _endpoint(measurement: Measurement, score: MetricRecord | None, histogram: H
             environment=measurement.environment,
         )
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        raise DataError(f"a measurement has a bad '{'.'.join(map(str, first['loc']))}': {first['msg']}") from error
+        raise DataError(f"a measurement has a bad {first_fault(error)}") from error
 
 
 def _paired(reference: Measurement, candidate: Measurement) -> tuple[Mapping[str, Array], Mapping[str, Array]]:

@@ -9,6 +9,7 @@ from pydantic import Field, ValidationError
 
 from edgekit.errors import DataError
 from edgekit.ir.record import Record
+from edgekit.ir.record_fault import first_fault
 from edgekit.untrusted import json_text
 from edgekit.untrusted.sanitize import json_lines
 
@@ -39,8 +40,6 @@ def read_failure(path: Path) -> FailureRecord:
     try:
         return FailureRecord.model_validate(json_text.loads(path.read_text("utf-8")))
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        where = ".".join(map(str, first["loc"])) or "the file"
-        raise DataError(f"'{path}' is no record of a failure: '{where}': {first['msg']}") from error
+        raise DataError(f"'{path}' is no record of a failure: {first_fault(error)}") from error
     except (OSError, ValueError) as error:
         raise DataError(f"'{path}' cannot be read as a record of a failure: {error}") from error

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from edgekit.errors import DataError
 from edgekit.ir.layers import Layer
+from edgekit.ir.record_fault import first_fault
 from edgekit.untrusted import json_text
 
 LAYERS = "layers.json"
@@ -36,6 +37,7 @@ class LayerTable(BaseModel):
         """Parse what `to_json` wrote, in the file `name`. Raises DataError for anything else."""
         try:
             return cls.model_validate(json_text.loads(text, MAX_VALUES))
-        except (ValidationError, ValueError) as error:
+        except ValueError as error:  # pydantic's is one
+            fault = first_fault(error) if isinstance(error, ValidationError) else error
             hint = "edgekit diagnose DIR writes it anew"
-            raise DataError(f"'{name}' is no table of layers: {str(error).splitlines()[0]}", hint=hint) from error
+            raise DataError(f"'{name}' is no table of layers: {fault}", hint=hint) from error

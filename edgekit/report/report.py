@@ -12,6 +12,7 @@ from pydantic import Field, ValidationError
 
 from edgekit.errors import DataError
 from edgekit.ir.record import Record
+from edgekit.ir.record_fault import first_fault
 from edgekit.report.forms.html import render
 from edgekit.report.record import ReportRecord
 from edgekit.untrusted import json_text
@@ -62,9 +63,7 @@ def read_reports(path: Path) -> tuple[Report, ...]:
             return Document.model_validate(values).reports
         return (Report.model_validate(values),)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        where = ".".join(map(str, first["loc"])) or "the file"
-        raise DataError(f"'{path}' is not a report: '{where}': {first['msg']}") from error
+        raise DataError(f"'{path}' is not a report: {first_fault(error)}") from error
     except (OSError, ValueError) as error:
         raise DataError(f"'{path}' cannot be read as a report: {error}") from error
 

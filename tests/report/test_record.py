@@ -118,7 +118,7 @@ def test_a_document_is_versioned() -> None:
     ("content", "message"),
     [
         ("{", "cannot be read as a report"),
-        ("[]", "is not a report: 'the file'"),
+        ("[]", "is not a report: Input should be a valid dictionary"),
         ('{"schema": 2, "reports": []}', "is not a report: 'schema'"),
         ('{"schema": 1, "reports": [{"schema": 1}]}', r"is not a report: 'reports\.0\.verdict': Field required"),
     ],
