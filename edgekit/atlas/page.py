@@ -10,6 +10,7 @@ from edgekit.atlas.catalogue import RunCatalogue, RunEntry
 from edgekit.atlas.page_style import STYLE
 from edgekit.atlas.plots import metric_groups, plots_of
 from edgekit.atlas.run_figures import HEADER, figures
+from edgekit.parity.gate_texts import counted
 from edgekit.report.charts.elements import text
 from edgekit.report.page.document import document
 from edgekit.untrusted.sanitize import MAX_WORDS, line
@@ -36,14 +37,10 @@ def summary(catalogue: RunCatalogue) -> str:
     counts = ", ".join(
         f"{verdicts.count(each)} {each}" for each in ("passed", "undecided", "failed") if each in verdicts
     )
-    parts = [f"{_many(len(runs), 'report')}{f' ({counts})' if counts else ''}"]
-    parts += [f"{_many(len(catalogue.failures), 'build or run', 'builds or runs')} that ended in an error"]
-    parts += [f"{_many(len(catalogue.unreadable), 'file')} that could not be read"]
-    return f"{'; '.join(parts)}; in {_many(catalogue.folders, 'folder')}."
-
-
-def _many(count: int, one: str, several: str | None = None) -> str:
-    return f"{count:,} {one if count == 1 else several or f'{one}s'}"
+    parts = [f"{counted(len(runs), 'report')}{f' ({counts})' if counts else ''}"]
+    parts += [f"{counted(len(catalogue.failures), 'build or run', 'builds or runs')} that ended in an error"]
+    parts += [f"{counted(len(catalogue.unreadable), 'file')} that could not be read"]
+    return f"{'; '.join(parts)}; in {counted(catalogue.folders, 'folder')}."
 
 
 def _matrix(rows: Sequence[tuple[int, RunEntry]]) -> str:

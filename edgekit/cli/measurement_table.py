@@ -7,7 +7,7 @@ from typing import Any
 
 from edgekit.cli.accelerator_table import accelerator_json, accelerator_rows
 from edgekit.parity.compare import summarize
-from edgekit.parity.gate_texts import decimal, megabytes, milliseconds, percent
+from edgekit.parity.gate_texts import counted, decimal, megabytes, milliseconds, percent
 from edgekit.parity.robustness.own_losses import OwnLosses
 from edgekit.pipeline.probe import Probed
 from edgekit.tasks.metric_titles import metric_title
@@ -92,7 +92,7 @@ def as_rows(probed: Probed) -> list[Row]:
         rows.append((metric_title(score.metric), f"{shown[0]} (between {shown[1]} and {shown[2]}, at 95 %)"))
     rows += [
         ("answers", _answers(probed)),
-        ("runtime", f"{where.runtime}, {where.threads} thread{'' if where.threads == 1 else 's'}"),
+        ("runtime", f"{where.runtime}, {counted(where.threads, 'thread')}"),
         ("machine", f"{where.machine} {where.cpu or ''}".strip() + (" (this machine)" if where.host_stand_in else "")),
     ]
     return rows

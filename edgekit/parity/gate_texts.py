@@ -68,10 +68,10 @@ def megabytes(value_mb: float) -> str:
     return f"{decimal(value_mb, 2)} MB"
 
 
-def counted(number: int, noun: str) -> str:
-    """Format a number of things: `1 sample`, `2,000 samples`, `3 processes`."""
-    ending = "" if number == 1 else "es" if noun.endswith("s") else "s"
-    return f"{number:,} {noun}{ending}"
+def counted(number: int, noun: str, plural: str | None = None) -> str:
+    """Format a number of things: `1 sample`, `2,000 samples`, `3 processes`, or with its own plural."""
+    regular = f"{noun}es" if noun.endswith("s") else f"{noun}s"
+    return f"{number:,} {noun if number == 1 else plural or regular}"
 
 
 def count(value: float) -> str:

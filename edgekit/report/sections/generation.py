@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from edgekit.parity.gate_texts import decimal, megabytes, milliseconds, percent
+from edgekit.parity.gate_texts import counted, decimal, megabytes, milliseconds, percent
 from edgekit.parity.generation_record import GenerationRecord, TokenPace
 from edgekit.report.sections.section import Row, Section, section
 
@@ -52,9 +52,9 @@ def _notes(record: GenerationRecord) -> Iterable[str]:
             else "what a token reads, over that, is the least time that it takes"
         )
         yield f"Bandwidth of the memory by copying: {', '.join(speeds)}; {bound}."
-    counted = record.runs[0]
-    if counted.token_instructions is not None:
-        words = f"{counted.prompt_instructions:,} for the prompt, {counted.token_instructions:,} a token behind it"
-        yield f"Instructions with {counted.threads} thread{'' if counted.threads == 1 else 's'}: {words}."
+    first = record.runs[0]
+    if first.token_instructions is not None:
+        words = f"{first.prompt_instructions:,} for the prompt, {first.token_instructions:,} a token behind it"
+        yield f"Instructions with {counted(first.threads, 'thread')}: {words}."
     if any(run.tokens and run.token_p99_ns is None for run in record.runs):
         yield "A 99th percentile needs 662 tokens, a 90th 64: --min-count."
