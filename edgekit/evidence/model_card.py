@@ -103,7 +103,7 @@ def _evaluation(dossier: Dossier) -> Iterator[str]:
         for name, side in sides
         if side.score
     ]
-    unit = report.candidate.score.unit if report.candidate.score else "share"
+    unit = report.candidate.metric_unit
     yield from ("", "## Evaluation", "")
     yield cell(
         f"{report.candidate.samples:,} samples, the same for both; {'; '.join(scores) or 'they have no labels'}."

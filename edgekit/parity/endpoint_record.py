@@ -13,6 +13,7 @@ from pydantic import Field
 from edgekit.ir.measurement import Around, Conditions, Energy, Environment, Kind, Process, ServerTime, Watched
 from edgekit.ir.record import Record
 from edgekit.parity.latency_histogram import Histogram
+from edgekit.tasks.metric import SHARE
 
 
 class MetricRecord(Record):
@@ -22,7 +23,7 @@ class MetricRecord(Record):
     value: float
     low: float
     high: float
-    unit: str = "share"
+    unit: str = SHARE
     """`share` for a metric in [0, 1]; else the unit of its values, such as `dB`, or empty for plain numbers."""
     higher_is_better: bool = True
 
@@ -113,6 +114,11 @@ class EndpointRecord(Record):
     instructions: int | None = Field(None, ge=1)
     """Instructions of one inference, counted by an emulated device."""
     environment: Environment
+
+    @property
+    def metric_unit(self) -> str:
+        """Unit of the metric, in which some gates are shown; `share` where there is none."""
+        return self.score.unit if self.score else SHARE
 
 
 def process_record(process: Process, median_ns: int | None) -> ProcessRecord:

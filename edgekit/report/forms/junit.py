@@ -10,7 +10,7 @@ from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from edgekit.parity.gate_texts import quantity_of
 from edgekit.parity.gates import GateResult
-from edgekit.report.forms.severity import metric_unit, severity
+from edgekit.report.forms.severity import severity
 from edgekit.report.record import ReportRecord
 from edgekit.report.sections.outline import outline
 from edgekit.report.sections.section import shown
@@ -64,7 +64,7 @@ def _case(report: ReportRecord, gate: GateResult) -> Element:
     if grave is None:
         return case
     tag = "failure" if gate.outcome == "failed" else _ELEMENTS[grave]
-    quantity = quantity_of(gate.name, metric_unit(report))
+    quantity = quantity_of(gate.name, report.reference.metric_unit)
     value = "unknown" if gate.value is None else quantity.show(gate.value)
     message = f"{gate.outcome}: {value}, {quantity.limit(gate.min, gate.max)}".rstrip(", ")
     note = SubElement(case, tag, message=shown(message))

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 from edgekit.parity.gate_texts import metric_value, milliseconds, quantity_of
 from edgekit.parity.gates import GateResult
-from edgekit.report.forms.severity import metric_unit
 from edgekit.report.record import ReportRecord
 from edgekit.report.sections.section import Row
 from edgekit.untrusted.markdown import cell
@@ -78,7 +77,7 @@ def _row(pair: Pair) -> Row:
 def _metric(report: ReportRecord) -> str:
     score = report.candidate.score
     if score is None:
-        return f"agreement {quantity_of('agreement', metric_unit(report)).show(report.agreement)}"
+        return f"agreement {quantity_of('agreement', report.reference.metric_unit).show(report.agreement)}"
     return f"{score.name} {metric_value(score.value, score.unit)}"
 
 
@@ -99,7 +98,7 @@ def _time(report: ReportRecord) -> str:
 def _gate_rows(pair: Pair) -> list[Row]:
     """Rows of the gates that do not hold, or did not before."""
     before = {gate.name: gate for gate in pair.before.gates} if pair.before else {}
-    unit, target = metric_unit(pair.now), pair.now.target
+    unit, target = pair.now.reference.metric_unit, pair.now.target
     rows: list[Row] = []
     for gate in pair.now.gates:
         was = before.get(gate.name)

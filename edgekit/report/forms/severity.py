@@ -6,7 +6,6 @@ from typing import Literal
 
 from edgekit.parity.gates import GateResult
 from edgekit.report.record import ReportRecord
-from edgekit.tasks.metric import SHARE
 
 Severity = Literal["error", "warning", "skipped"]
 
@@ -21,8 +20,3 @@ def severity(report: ReportRecord, gate: GateResult) -> Severity | None:
     if gate.outcome == "not measurable":
         return "skipped"
     return "error" if gate.outcome == "failed" or report.device is not None else "warning"
-
-
-def metric_unit(report: ReportRecord) -> str:
-    """Unit of the metric, in which some gates are shown."""
-    return report.reference.score.unit if report.reference.score else SHARE

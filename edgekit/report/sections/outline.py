@@ -29,7 +29,6 @@ from edgekit.report.sections.slices import slices
 from edgekit.report.sections.timing import timing
 from edgekit.report.sections.tokens import tokens
 from edgekit.report.supplement import PLAIN, Supplement
-from edgekit.tasks.metric import SHARE
 
 NOT_THE_TARGET = "HOST, NOT THE TARGET: this machine ran the candidate, so no time or memory below is the target's."
 
@@ -54,7 +53,7 @@ class Outline:
 def outline(report: ReportRecord, supplement: Supplement = PLAIN) -> Outline:
     """Outline of a report in words and units. Every string is one printable line."""
     where = report.device or "no device"
-    unit = report.reference.score.unit if report.reference.score else SHARE
+    unit = report.reference.metric_unit
     return Outline(
         verdict=report.verdict,
         subject=shown(", ".join((report.target, report.profile, report.backend, where))),
