@@ -29,8 +29,8 @@ MAX_HEADER = 10_000
 MAX_AXES = 32
 MAX_ARRAYS = 1000
 READ = 1 << 20
-DAMAGED = (OSError, ValueError, EOFError, RuntimeError, NotImplementedError, zipfile.BadZipFile, zlib.error)
-"""Exceptions of `zipfile` for archives that are damaged, encrypted, or compressed by an unknown method."""
+DAMAGED = (OSError, ValueError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error)
+"""Exceptions of `zipfile` for archives that are damaged, or, both RuntimeError, encrypted or of an unknown method."""
 
 
 def header_bytes(array_bytes: int) -> int:

@@ -58,7 +58,7 @@ def _typed(*argv: object, answers: list[str], env: Mapping[str, str]) -> tuple[i
                 break
             shown += part
             if left and shown.endswith(b": "):
-                time.sleep(0.2)  # getpass drops what was typed before it asked
+                # getpass drops what was typed before it asked, and asks only then.
                 os.write(ours, left.pop(0).encode() + b"\n")
         return process.wait(timeout=60), shown.decode()
     finally:
