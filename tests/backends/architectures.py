@@ -14,7 +14,7 @@ from edgekit.ir.program import Program
 from edgekit.ir.signature import Signature, TensorSpec
 
 TOKENS, WORDS = 12, 500
-STEPS = 3
+STEPS = 2
 """Length of the sequences of recurrent networks, which converters unroll."""
 
 

@@ -69,8 +69,8 @@ def test_boxes_and_scores_in_one_int8_tensor_fail_and_diagnose_names_what_joins_
     # One scale for pixels and scores shows on any picture, and diagnosis simulates the network on each many times.
     data = folder / "data.py"
     for old, new in (
-        ("Pasted(2, 200, False)", "Pasted(2, 64, False)"),
-        ("Pasted(3, 300, True)", "Pasted(3, 100, True)"),
+        ("Pasted(2, 200, False)", "Pasted(2, 32, False)"),
+        ("Pasted(3, 300, True)", "Pasted(3, 48, True)"),
     ):
         data.write_text(substitute(old, new, data.read_text()))
     # The default profile repairs it.
