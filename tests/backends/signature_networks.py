@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import importlib
-import warnings
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from edgekit import plugins
 from edgekit.backends.verify import verify
 from edgekit.frontend.capture import capture
 from edgekit.frontend.load import Model, load
@@ -17,6 +14,7 @@ from edgekit.ir.artifact import Artifact
 from edgekit.runner.model.tensors import Array
 from edgekit.specs.catalog import Catalog
 from edgekit.specs.project import Project
+from tests.backends.loaded_backend import loaded_backend
 
 HOST = Catalog.default().target("host")
 DATA = '[data]\nevaluation = { path = "data.npz", licence = "made here", source = "random numbers" }\n'
@@ -58,11 +56,7 @@ def eager_outputs(model: Model, inputs: dict[str, Array]) -> list[Array]:
 
 def lowered(project: Project, backend_name: str, inputs: dict[str, Array], folder: Path) -> tuple[Artifact, float]:
     """Lower the project's float network for the host and verify it on `inputs`: artifact, and SQNR in dB."""
-    backend = plugins.load("backends", backend_name)()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        for module in backend.preload:
-            importlib.import_module(module)
+    backend = loaded_backend(backend_name)
     program = capture(load(project))
     folder.mkdir(parents=True, exist_ok=True)
     for name, array in inputs.items():

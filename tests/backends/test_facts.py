@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import warnings
 from collections.abc import Callable, Iterable
 from functools import cache
@@ -12,7 +11,6 @@ import pytest
 import torch
 from torch import nn
 
-from edgekit import plugins
 from edgekit.errors import LoweringError
 from edgekit.ir.artifact import Artifact
 from edgekit.passes.quantization.quantize import quantize
@@ -21,6 +19,7 @@ from edgekit.specs.compression import Quantize
 from edgekit.specs.target import RuntimeSpec
 from tests.backends.architectures import ARCHITECTURES, Architecture, captured
 from tests.backends.boards import board
+from tests.backends.loaded_backend import loaded_backend
 from tests.parity.gate_examples import facts, judged
 
 pytestmark = pytest.mark.lowers
@@ -36,11 +35,9 @@ Lower = Callable[[str, str], Artifact]
 
 
 def lowered(made: Architecture, name: str, out: Path, recipe: Quantize | None = None) -> Artifact:
-    backend, runtime = plugins.load("backends", name)(), RUNTIMES[name]
+    backend, runtime = loaded_backend(name), RUNTIMES[name]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        for module in backend.preload:
-            importlib.import_module(module)
         torch.manual_seed(0)
         program = captured(made.make(), made.example())
         if recipe:

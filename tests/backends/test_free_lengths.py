@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import importlib
-import warnings
 from pathlib import Path
 
 import pytest
 
-from edgekit import plugins
 from edgekit.backends.free_axes import model_tensor, runner_lengths
 from edgekit.backends.verify import verify
 from edgekit.errors import FixedLength
@@ -26,6 +23,7 @@ from edgekit.samples import Samples, load_samples
 from edgekit.specs.compression import Quantize
 from edgekit.specs.project import Project
 from tests.backends.free_networks import NETWORKS, free_project
+from tests.backends.loaded_backend import loaded_backend
 from tests.backends.signature_networks import HOST
 
 pytestmark = pytest.mark.lowers
@@ -43,11 +41,7 @@ LEAST_DB = {"float32": 100.0, "static-int8": 20.0, "dynamic-int8": 25.0}
 
 def built(project: Project, backend_name: str, recipe: Quantize | None, folder: Path) -> tuple[Artifact, Samples]:
     """Capture, quantize, lower and verify a project as the pipeline does; the samples lie in `folder`."""
-    backend, runtime = plugins.load("backends", backend_name)(), HOST.select_runtime(backend_name)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        for module in backend.preload:
-            importlib.import_module(module)
+    backend, runtime = loaded_backend(backend_name), HOST.select_runtime(backend_name)
     samples = load_samples(project, "evaluation")
     folder.mkdir(exist_ok=True)
     samples.save(folder)

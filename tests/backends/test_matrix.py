@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
-import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +30,7 @@ from edgekit.specs.profile import Profile
 from edgekit.specs.project import Project
 from edgekit.specs.target import PRECISIONS, Precision, Target
 from scripts.accelerator_table.cell import RECIPES
+from tests.backends.loaded_backend import loaded_backend
 from tests.conftest import Command
 from tests.networks import write_project
 
@@ -210,11 +209,7 @@ def make(
     done: dict[tuple[str, Precision], Made] = {}
 
     def made(name: str, precision: Precision) -> Made:
-        backend, runtime, recipe = plugins.load("backends", name)(), HOST.select_runtime(name), RECIPES[precision]
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            for module in backend.preload:
-                importlib.import_module(module)
+        backend, runtime, recipe = loaded_backend(name), HOST.select_runtime(name), RECIPES[precision]
         late = recipe if precision in backend.at_lowering else None
         subject = program
         if recipe and not late:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
-import warnings
 from collections import Counter
 from pathlib import Path
 
@@ -11,7 +9,6 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from edgekit import plugins
 from edgekit.backends.npu_check import check_on_npu
 from edgekit.backends.onnx.graph_steps import graph_steps
 from edgekit.backends.verify import verify
@@ -26,6 +23,7 @@ from edgekit.specs.catalog import Catalog
 from edgekit.specs.compression import Quantize
 from edgekit.specs.inputs import Input
 from edgekit.specs.target import Target
+from tests.backends.loaded_backend import loaded_backend
 
 pytestmark = pytest.mark.lowers
 
@@ -87,11 +85,7 @@ def program(samples: Samples) -> Program:
 
 def lowered(name: str, target: Target, program: Program, samples: Samples, out: Path) -> tuple[Program, Artifact]:
     """The program quantized for a backend of the target, and lowered."""
-    backend = plugins.load("backends", name)()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        for module in backend.preload:
-            importlib.import_module(module)
+    backend = loaded_backend(name)
     runtime = target.select_runtime(name)
     quantize = QuantizePass(Quantize(), lambda wanted_recipe: backend.quantization(wanted_recipe, runtime), samples)
     quantized = quantize(program, samples[:4])

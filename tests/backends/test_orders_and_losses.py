@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import warnings
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,6 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from edgekit import plugins
 from edgekit.backends.index_values import index_orders, index_sources
 from edgekit.backends.program_outputs import program_outputs
 from edgekit.backends.verify import verify
@@ -23,6 +21,7 @@ from edgekit.ir.program import Program
 from edgekit.ir.signature import Signature, TensorSpec
 from edgekit.runner.runtimes import executorch, onnx, tflite
 from edgekit.specs.catalog import Catalog
+from tests.backends.loaded_backend import loaded_backend
 
 RUNTIMES: dict[str, Any] = {
     "executorch": executorch.ExecuTorchRuntime,
@@ -86,7 +85,7 @@ def test_ties_are_no_fault_and_a_refusal_names_whose_fault_it_is(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     np.save(tmp_path / "x.npy", X)
-    backend = plugins.load("backends", name)()
+    backend = loaded_backend(name)
     target = Catalog.default().target("host")
 
     def lowered(program: Program) -> Artifact:
@@ -94,8 +93,6 @@ def test_ties_are_no_fault_and_a_refusal_names_whose_fault_it_is(
         out.mkdir()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            for module in backend.preload:
-                importlib.import_module(module)
             artifact: Artifact = backend.lower(program, target, target.select_runtime(name), out)
             return artifact
 

@@ -6,7 +6,6 @@ import fcntl
 import threading
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
-from typing import ClassVar
 
 import pytest
 
@@ -20,6 +19,7 @@ from edgekit.errors import (
     StorageError,
 )
 from tests.devices.conftest import HandMade, MakeBundle, with_more
+from tests.devices.interruption import Interrupted
 from tests.devices.slot_contents import content, left_over, served, states
 from tests.devices.test_local import largest_file
 
@@ -78,25 +78,6 @@ def test_a_full_disk_leaves_the_old_one_serving(device: Local, old: HandMade, ma
     assert served(device) == content(old)
     assert states(device) == ["committed", "empty"]
     assert left_over(device) == set()
-
-
-class Interrupted(Local):
-    """Ctrl-C before the n-th thing that is done on the device, and at every one after that."""
-
-    left: ClassVar[int] = 0
-
-    def _count(self) -> None:
-        Interrupted.left -= 1
-        if Interrupted.left < 0:
-            raise KeyboardInterrupt
-
-    def push(self, local: Path, remote: PurePosixPath) -> None:
-        self._count()
-        super().push(local, remote)
-
-    def run(self, argv: Sequence[str], *, timeout: float) -> Completed:
-        self._count()
-        return super().run(argv, timeout=timeout)
 
 
 def test_a_host_that_dies_at_any_step_leaves_the_old_one_serving(

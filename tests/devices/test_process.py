@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import os
-import select
 import signal
 import sys
 import threading
@@ -12,6 +11,7 @@ import pytest
 
 from edgekit.devices import process
 from edgekit.errors import CommandFailed
+from tests.devices.ended_processes import gone
 from tests.failing_converters import stopped, until
 
 # Tells its own number and a child's, then both wait for ever.
@@ -29,22 +29,6 @@ ECHO = "import os, sys; sys.stdout.buffer.write(sys.stdin.buffer.read()); sys.st
 
 def _python(script: str, *argv: object) -> list[str]:
     return [sys.executable, "-c", script, *map(str, argv)]
-
-
-def _gone(note: Path) -> bool:
-    """Whether every process whose number is in the note has ended, or does so now: a kill takes a moment."""
-    return all(_ended(int(pid)) for pid in note.read_text().split())
-
-
-def _ended(pid: int) -> bool:
-    try:
-        descriptor = os.pidfd_open(pid)
-    except ProcessLookupError:
-        return True
-    try:
-        return bool(select.select([descriptor], [], [], 60)[0])
-    finally:
-        os.close(descriptor)
 
 
 def test_what_a_command_says_and_how_it_ends_are_kept_apart() -> None:
@@ -77,7 +61,7 @@ def test_a_command_that_is_not_there_is_an_error() -> None:
 def test_nothing_is_left_after_a_time_limit(tmp_path: Path) -> None:
     note = tmp_path / "note"
     stopped(lambda limit_s: process.run(_python(FAMILY, note, 0), timeout=limit_s), note)
-    assert _gone(note)
+    assert gone(note)
 
 
 def test_a_command_that_closes_its_streams_is_waited_for_no_longer(tmp_path: Path) -> None:
@@ -95,7 +79,7 @@ print("done")
 """
     done = process.run(_python(script, tmp_path / "note"), timeout=60)
     assert (done.stdout, done.returncode) == ("done\n", 0)
-    assert _gone(tmp_path / "note")
+    assert gone(tmp_path / "note")
 
 
 def test_nothing_is_left_after_ctrl_c(tmp_path: Path) -> None:
@@ -104,7 +88,7 @@ def test_nothing_is_left_after_ctrl_c(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         # Its parent, this process, is what it sends Ctrl-C to.
         process.run(_python(FAMILY, note, int(signal.SIGINT)), timeout=60)
-    assert _gone(note)
+    assert gone(note)
 
 
 def test_a_command_has_no_input() -> None:
@@ -130,7 +114,7 @@ def test_what_runs_in_the_background_ends_with_all_its_children(tmp_path: Path) 
     with process.background(_python(FAMILY, note, 0), tmp_path):
         while not (note.is_file() and len(note.read_text().split()) == 2):
             time.sleep(0.01)
-    assert _gone(note)
+    assert gone(note)
 
 
 def test_what_ends_early_in_the_background_says_why(tmp_path: Path) -> None:
@@ -173,4 +157,4 @@ def test_what_is_attended_and_does_not_end_is_killed_after_its_grace_with_all_it
     with process.attended(_python(FAMILY, note, 0), tmp_path / "log", grace=0.2) as started:
         assert until(note.exists)
     assert started.returncode == -signal.SIGKILL
-    assert _gone(note)
+    assert gone(note)

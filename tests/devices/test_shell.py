@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import select
 import shutil
 import signal
 import subprocess
@@ -22,6 +21,7 @@ from hypothesis import strategies as st
 from edgekit.devices import shell
 from edgekit.errors import CommandFailed, ConnectionLost, EdgekitError, StorageError, Unreachable
 from tests.devices.debian_programs import fetched
+from tests.devices.ended_processes import gone
 from tests.devices.shells import PACKAGES, SHELLS, Here, tools
 from tests.devices.test_local import largest_file
 from tests.failing_converters import stopped
@@ -53,22 +53,6 @@ def plain(packages: Path, tmp_path: Path) -> Here:
 def lossy(here: Here, count: int) -> Here:
     """A link that loses the connection after so many bytes of a file. What goes on there, nobody hears of."""
     return replace(here, link=f'head -c {count} | setsid "$@" >/dev/null 2>&1; exit 255', sending=True)
-
-
-def gone(note: Path) -> bool:
-    """Whether every process whose number is in the note has ended, or does so soon."""
-    return all(map(_ended, note.read_text().split()))
-
-
-def _ended(pid: str) -> bool:
-    try:
-        descriptor = os.pidfd_open(int(pid))
-    except ProcessLookupError:
-        return True
-    try:
-        return bool(select.select([descriptor], [], [], 60)[0])
-    finally:
-        os.close(descriptor)
 
 
 def until(path: Path) -> Path:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
@@ -11,16 +10,12 @@ from edgekit.devices.flash import commit, flash
 from edgekit.devices.local import Local
 from tests.devices.conftest import MakeBundle
 from tests.devices.slot_contents import content, served
-from tests.runner.nvidia_programs import PLAN, builds, put_gpu, put_trtexec
+from tests.runner.nvidia_programs import PLAN, builds, gpu_on_path, put_trtexec
 
 
 @pytest.fixture
 def tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    folder = tmp_path / "bin"
-    folder.mkdir()
-    put_gpu(folder)
-    monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
-    return folder
+    return gpu_on_path(tmp_path / "bin", monkeypatch)
 
 
 def test_a_flash_builds_the_engine_once_and_says_that_the_cpu_runs_the_model(

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 TRTEXEC = """#!{python}
 import json, os, pathlib, subprocess, sys, time
@@ -47,6 +50,14 @@ def put_trtexec(folder: Path, version: str = "8601", body: str = "") -> Path:
 def put_gpu(folder: Path, gpu: str = "Orin") -> None:
     """An `nvidia-smi` that knows one GPU."""
     _program(folder / "nvidia-smi", SMI.format(python=sys.executable, gpu=gpu))
+
+
+def gpu_on_path(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A new folder on PATH, with a GPU and no TensorRT in it."""
+    folder.mkdir()
+    put_gpu(folder)
+    monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
+    return folder
 
 
 def builds(log: Path) -> list[list[str]]:

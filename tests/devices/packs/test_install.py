@@ -14,6 +14,7 @@ from edgekit.devices.packs.pack import Pack
 from edgekit.devices.survey import survey
 from edgekit.devices.transport import Completed
 from edgekit.errors import CommandFailed, Incompatible, TooSmall
+from tests.devices.interruption import Interrupted
 from tests.devices.packs.conftest import StandIn
 
 
@@ -51,23 +52,8 @@ def test_a_pack_that_is_there_costs_one_quick_command(
     assert Counting.steps == ["test"]
 
 
-class Cut(StandIn):
+class Cut(Interrupted, StandIn):
     """The power fails before the n-th thing that is done, and nothing is done after that."""
-
-    left: ClassVar[int] = 0
-
-    def _count(self) -> None:
-        Cut.left -= 1
-        if Cut.left < 0:
-            raise KeyboardInterrupt
-
-    def push(self, local: Path, remote: PurePosixPath) -> None:
-        self._count()
-        super().push(local, remote)
-
-    def run(self, argv: Sequence[str], *, timeout: float) -> Completed:
-        self._count()
-        return super().run(argv, timeout=timeout)
 
 
 def test_a_pack_cut_short_at_any_step_does_not_count(stand_in: StandIn, small_pack: Pack) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import time
 from pathlib import Path
@@ -14,7 +13,7 @@ import pytest
 from edgekit.runner.errors import RunnerError
 from edgekit.runner.verbs.build_engine import engine
 from tests.runner.conftest import Bare
-from tests.runner.nvidia_programs import PLAN, builds, put_gpu, put_trtexec
+from tests.runner.nvidia_programs import PLAN, builds, gpu_on_path, put_gpu, put_trtexec
 from tests.runner.slot import list_files, write_slot
 
 # Not by anything of ours, but by what other tests of this process may have imported: on a device nothing is.
@@ -24,11 +23,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:os.fork:RuntimeWarning")
 @pytest.fixture
 def tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder on PATH, with a GPU and no TensorRT in it."""
-    folder = tmp_path / "bin"
-    folder.mkdir()
-    put_gpu(folder)
-    monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
-    return folder
+    return gpu_on_path(tmp_path / "bin", monkeypatch)
 
 
 def slot_in(root: Path, name: str = "a", **changed: Any) -> Path:
