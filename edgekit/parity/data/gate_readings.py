@@ -5,7 +5,6 @@ from __future__ import annotations
 from edgekit.parity.data.governance import DataGovernance, OverlapRecord
 from edgekit.parity.missing_value import MissingValue
 from edgekit.parity.statistics.estimate import Estimate, exact
-from edgekit.parity.statistics.proportions import wilson
 
 GOVERNED = ("calibration_overlap", "training_overlap", "licences", "mislabelled_share")
 """Gates that are read off the data sets."""
@@ -38,7 +37,7 @@ def governance_reading(
         labels = governance.labels
         if labels is None:
             return MissingValue("labels that are no classes, or all of one class, tell nothing of their own faults")
-        return wilson(labels.share, labels.samples, 2 * confidence - 1) if confidence else exact(labels.share)
+        return labels.interval(confidence) if confidence else exact(labels.share)
     role = name.removesuffix("_overlap")
     overlap = governance.overlap(role)
     if overlap is None:

@@ -7,6 +7,10 @@ from pydantic import Field
 
 from edgekit.ir.measurement import Array
 from edgekit.ir.record import Record
+from edgekit.parity.data.rivals import Rivals, design_effect
+from edgekit.parity.statistics.clusters import few_groups_factor
+from edgekit.parity.statistics.estimate import Estimate
+from edgekit.parity.statistics.proportions import wilson
 
 SHOWN = 10
 """Suspicious samples that a report names."""
@@ -36,10 +40,29 @@ class LabelCheck(Record):
     """Mean probability, by class, of that class among the samples labelled so; null for a class without samples."""
     examples: tuple[SuspiciousLabel, ...] = ()
     """The most probable ones."""
+    design_effect: float | None = Field(default=None, ge=1)
+    """Variance of `share` over that of a share of so many independent samples: the thresholds are of the same samples,
+    and those of one group are alike. Left out in reports of older versions."""
+    clusters: int | None = None
+    """Groups of the samples; left out where samples are independent."""
+
+    def interval(self, confidence: float) -> Estimate:
+        """The share between two one-sided bounds, each at `confidence`: Wilson's, of the samples that are independent.
+
+        One group alone says nothing: then the bounds are 0 and 1.
+        """
+        if self.clusters == 1:
+            return Estimate(self.share, 0.0, 1.0)
+        independent = self.samples / (self.design_effect or 1.0)
+        if self.clusters is not None:
+            independent /= few_groups_factor(confidence, self.clusters) ** 2
+        return wilson(self.share, independent, 2 * confidence - 1)
 
 
-def check_labels(scores: Array, labels: Array) -> LabelCheck | None:
+def check_labels(scores: Array, labels: Array, groups: Array | None = None) -> LabelCheck | None:
     """Check labels int [N] by the reference's scores [N, classes], logits or probabilities.
+
+    groups: int64 [N], the group of each sample; None where samples are independent.
 
     A class counts for a sample if its probability reaches the class's threshold, the mean probability of the class
     among the samples labelled so; the label looks wrong if another class counts and is more probable. Thresholds by
@@ -49,19 +72,16 @@ def check_labels(scores: Array, labels: Array) -> LabelCheck | None:
     if scores.ndim != 2 or labels.ndim != 1 or labels.dtype.kind not in "iu" or len(labels) != len(scores):
         return None
     places = np.flatnonzero(np.isfinite(scores).all(axis=1) & (labels >= 0) & (labels < scores.shape[1]))
-    given = labels[places]
+    given = labels[places].astype(np.int64)
     if len(np.unique(given)) < 2:
         return None
     probabilities = _probabilities(np.asarray(scores[places], np.float64))
-    own = probabilities[np.arange(len(given)), given]
-    counts = np.bincount(given, minlength=scores.shape[1])
-    sums = np.bincount(given, own, minlength=scores.shape[1])
-    thresholds = np.where(counts > 0, sums / np.maximum(counts, 1), np.inf)
-    counted = np.where(probabilities >= thresholds, probabilities, -1)
-    suggested = counted.argmax(axis=1)
-    sure = counted.max(axis=1)
-    wrong = np.flatnonzero((sure >= 0) & (suggested != given) & (sure > own))
-    worst = wrong[np.argsort(-sure[wrong], kind="stable")][:SHOWN]
+    rivals = Rivals.of(probabilities, given)
+    thresholds = rivals.thresholds()
+    wrong = np.flatnonzero(rivals.doubted(thresholds))
+    counted = np.where(probabilities[wrong] >= thresholds, probabilities[wrong], -1)
+    order = np.argsort(-counted.max(axis=1), kind="stable")[:SHOWN]
+    group = np.arange(len(given)) if groups is None else groups[places]
     return LabelCheck(
         samples=len(given),
         suspicious=len(wrong),
@@ -69,13 +89,15 @@ def check_labels(scores: Array, labels: Array) -> LabelCheck | None:
         thresholds=tuple(round(float(each), 6) if np.isfinite(each) else None for each in thresholds),
         examples=tuple(
             SuspiciousLabel(
-                sample=int(places[i]),
-                label=int(given[i]),
-                suggested=int(suggested[i]),
-                probability=round(float(sure[i]), 6),
+                sample=int(places[wrong[i]]),
+                label=int(given[wrong[i]]),
+                suggested=int(counted[i].argmax()),
+                probability=round(float(counted[i].max()), 6),
             )
-            for i in worst
+            for i in order
         ),
+        design_effect=round(design_effect(probabilities, given, group), 4),
+        clusters=None if groups is None else len(np.unique(group)),
     )
 
 

@@ -52,10 +52,10 @@ def cluster_bootstrap(values: Array, groups: Array, confidence: float) -> Estima
     largest = largest if largest > 1e-9 * float(sizes.mean()) else float(sizes.mean())
     if len(sizes) > MANY:
         error = math.sqrt(float(deviations @ deviations) + 2 * largest**2) / len(values)
-        half = normal_quantile(confidence) * error * _widening(confidence, len(sizes))
+        half = normal_quantile(confidence) * error * few_groups_factor(confidence, len(sizes))
         return between(mean, max(-1.0, mean - half), min(1.0, mean + half))
     drawn = _ratios(np.append(deviations, (largest, -largest)), np.append(sizes, [sizes.mean()] * 2), confidence)
-    low, high = np.quantile(drawn, (1 - confidence, confidence)) * _widening(confidence, len(sizes))
+    low, high = np.quantile(drawn, (1 - confidence, confidence)) * few_groups_factor(confidence, len(sizes))
     return between(mean, max(-1.0, mean + float(low)), min(1.0, mean + float(high)))
 
 
@@ -75,7 +75,7 @@ def pooled_cluster_bootstrap(statistic: Callable[[Array], float], groups: Array,
         statistic(np.concatenate([members[i] for i in rng.integers(0, count, drawn)]))
         for _ in range(pooled_resample_count(confidence))
     ]
-    return scaled(value, np.array(values), confidence, math.sqrt(drawn / count) * _widening(confidence, count))
+    return scaled(value, np.array(values), confidence, math.sqrt(drawn / count) * few_groups_factor(confidence, count))
 
 
 def _ratios(sums: Array, sizes: Array, confidence: float) -> Array:
@@ -89,7 +89,7 @@ def _ratios(sums: Array, sizes: Array, confidence: float) -> Array:
     return np.concatenate(means)
 
 
-def _widening(confidence: float, count: int) -> float:
+def few_groups_factor(confidence: float, count: int) -> float:
     """Factor between the deviation of a bootstrap over `count` groups and that of their unknown mean."""
     if confidence <= 0.5:
         return 1.0

@@ -52,11 +52,12 @@ def governance_of(compilation: Compilation, samples: Samples, reference: Measure
         DataSetRecord,
         lambda: measured_record(EVALUATION, stated.evaluation, samples, classes),
     )
+    labelled = request.project.model.task == "classification"
     first = next(iter(reference.outputs.values()))
     return DataGovernance(
         sets=(*records, evaluation),
         overlaps=tuple(_overlap(compilation, data, samples) for data in compared),
-        labels=check_labels(first, reference.labels) if request.project.model.task == "classification" else None,
+        labels=check_labels(first, reference.labels, reference.groups) if labelled else None,
         allowed=request.project.policy.licences,
         policy=request.project.policy.stated,
         violations=_violations(request, sets),

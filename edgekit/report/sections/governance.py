@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from edgekit.parity.data.card import HEADER
 from edgekit.parity.data.gate_readings import overlap_words
 from edgekit.parity.data.governance import DataGovernance, set_rows
+from edgekit.parity.data.labels import LabelCheck
 from edgekit.parity.gate_texts import percent
 from edgekit.report.sections.section import Section, section
 
@@ -28,6 +29,7 @@ def _notes(record: DataGovernance) -> Iterable[str]:
     if labels:
         share = f"{percent(labels.share)}, {labels.suspicious:,} of {labels.samples:,}"
         yield f"Labels that look wrong, as the reference is sure of another class: {share}."
+        yield from _independent(labels)
         if labels.examples:
             listed = (f"{one.sample} ({one.label}, rather {one.suggested})" for one in labels.examples)
             yield f"The surest: {', '.join(listed)}."
@@ -39,3 +41,14 @@ def _notes(record: DataGovernance) -> Iterable[str]:
         if each.note:
             yield f"{each.role}: {each.note}."
     yield from (f"NOT ALLOWED. {each}." for each in record.violations)
+
+
+def _independent(labels: LabelCheck) -> Iterable[str]:
+    """A sentence on the samples that the interval of the share counts, if they are fewer."""
+    effect = labels.design_effect or 1.0
+    if effect > 1:
+        groups = f", which are in {labels.clusters:,} groups" if labels.clusters is not None else ""
+        yield (
+            f"For its interval these samples{groups} count as {labels.samples / effect:,.0f} independent ones: "
+            "the limits of confidence are estimated from them, too."
+        )
