@@ -92,7 +92,7 @@ def as_rows(probed: Probed) -> list[Row]:
         rows.append((metric_title(score.metric), f"{shown[0]} (between {shown[1]} and {shown[2]}, at 95 %)"))
     rows += [
         ("answers", _answers(probed)),
-        ("runtime", f"{where.runtime}, {counted(where.threads, 'thread')}"),
+        ("runtime", f"{where.runtime}" + (f", {counted(where.threads, 'thread')}" if where.threads else "")),
         ("machine", f"{where.machine} {where.cpu or ''}".strip() + (" (this machine)" if where.host_stand_in else "")),
     ]
     return rows

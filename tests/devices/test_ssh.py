@@ -30,8 +30,9 @@ from edgekit.errors import (
     Unreachable,
 )
 from tests.devices.debian_programs import fetched
+from tests.devices.ended_processes import gone
 from tests.devices.sshd import PACKAGES, Sshd, running
-from tests.devices.test_shell import FAMILY, gone, names, until, written
+from tests.devices.test_shell import FAMILY, names, until, written
 from tests.failing_converters import stopped
 
 CHECKOUT = Path(__file__).parents[2]
