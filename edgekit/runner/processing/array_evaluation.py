@@ -13,6 +13,7 @@ from .array_budget import Budget
 from .array_expressions import Expressions
 from .array_values import cast
 
+# What numpy raises for values that an operation does not take.
 FAILURES = (
     TypeError,
     ValueError,

@@ -52,9 +52,8 @@ def unsure(count: int, seed: int) -> tuple[Array, Array]:
 
 @pytest.mark.parametrize("frames", [1, 10])
 def test_sound_resamples_alarm_at_the_stated_rate_at_most(frames: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(
-        rivals, "POOLED_RESAMPLES", 80
-    )  # a fifth, for time: each effect is less exact, all of them hold the rate
+    # A fifth of them, for time: each effect is less exact, and all of them hold the rate.
+    monkeypatch.setattr(rivals, "POOLED_RESAMPLES", 80)
     logits, labels = unsure(4000, 2)
     whole = check_labels(logits, labels)
     assert whole is not None
