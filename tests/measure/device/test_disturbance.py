@@ -36,13 +36,17 @@ def _measured(folder: Path, probe: Probe) -> Measurement:
 
 @contextlib.contextmanager
 def _load_after(seconds: float) -> Iterator[None]:
-    """As many busy programs as there are cores, from then on."""
+    """As many busy programs as there are cores, from then on.
+
+    Each is a session of its own: Linux shares cores between sessions (sched(7), autogroup), so that those of one may
+    all end up on one core and leave the measured program another.
+    """
     running: list[subprocess.Popen[bytes]] = []
     over = threading.Event()
 
     def start() -> None:
         if not over.wait(seconds):
-            running.extend(subprocess.Popen(BUSY) for _ in range(os.cpu_count() or 1))
+            running.extend(subprocess.Popen(BUSY, start_new_session=True) for _ in range(os.cpu_count() or 1))
 
     starter = threading.Thread(target=start)
     starter.start()
