@@ -8,10 +8,11 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import pytest
 
-from edgekit.devices import shell
+from edgekit.devices import process, shell
 from edgekit.devices.emulation.faults import Device
 from edgekit.devices.transport import Transport
 from edgekit.errors import ConnectionLost, StorageError, Unreachable
@@ -142,14 +143,25 @@ def test_a_lost_link_is_noticed_and_what_was_there_stays(
 ) -> None:
     monkeypatch.setattr(shell, "STALL_S", 5.0)
     old, new = payload("old", 1), payload("new", 6)
+    run = process.run
+
+    def cut_as_a_file_is_sent(*args: Any, source: Any = None, **options: Any) -> Any:
+        if source is None:
+            return run(*args, **options)
+        # Slow, so that the file is on its way when the link is lost, and not there with only its receipt on the way.
+        with device.slow_link(300):
+            threading.Timer(0.4, device.link, [False]).start()
+            return run(*args, source=source, **options)
+
     with device.connected() as transport:
         path = transport.root / "model"
         transport.push(old, path)
-        threading.Timer(0.4, device.link, [False]).start()
+        monkeypatch.setattr(process, "run", cut_as_a_file_is_sent)
         started = time.monotonic()
         with pytest.raises(ConnectionLost):
             transport.push(new, path)
         assert time.monotonic() - started < LIMIT_S
+    monkeypatch.setattr(process, "run", run)
     device.link(True)
     with back(device) as transport:
         assert digest(transport, path) == sha(old)
