@@ -60,6 +60,8 @@ def _run_verb(args: argparse.Namespace) -> dict[str, Any]:
         from .verbs.describe import describe, stated_shape
 
         return describe(args.model, args.format, dict(map(stated_shape, args.shape)))
+    if args.verb == "serve":
+        return _serve(args)
     with lifecycle.slot_in_use(args.slot):
         return _run_model_verb(args)
 
@@ -71,7 +73,7 @@ def _run_model_verb(args: argparse.Namespace) -> dict[str, Any]:
 
         return selftest(args.slot, args.threads, accelerator)
     if accelerator is None and args.verb in MEASURING:
-        from .verbs.choose_accelerator import accelerator_of_slot
+        from .model.slot_accelerator import accelerator_of_slot
 
         accelerator = accelerator_of_slot(args.slot)
     if args.verb == "throughput":
@@ -102,6 +104,15 @@ def _run_model_verb(args: argparse.Namespace) -> dict[str, Any]:
     return latency(*folders, args.min_count, args.min_duration, args.threads, args.cpu, args.cool, accelerator)
 
 
+def _serve(args: argparse.Namespace) -> dict[str, Any]:
+    from .serve.worker_pool import PoolSettings
+    from .verbs.serve import ServeRequest, serve
+
+    workers = args.workers or os.cpu_count() or 1
+    pool = PoolSettings(workers, args.threads, args.queue, args.limit)
+    return serve(ServeRequest(args.root, args.address, args.socket, args.token_file, pool, args.check))
+
+
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         raise RunnerError("usage", message)
@@ -119,6 +130,16 @@ def _parser() -> argparse.ArgumentParser:
     describe.add_argument("model", type=Path)
     describe.add_argument("--format", required=True)
     describe.add_argument("--shape", action="append", default=[])
+    served = verbs.add_parser("serve")
+    served.add_argument("root", type=Path)
+    served.add_argument("--address", metavar="HOST:PORT")
+    served.add_argument("--socket", type=Path, metavar="PATH")
+    served.add_argument("--token-file", type=Path, metavar="FILE")
+    served.add_argument("--workers", type=_at_least_one, help="one a core without it")
+    served.add_argument("--threads", type=_at_least_one, default=1)
+    served.add_argument("--queue", type=_at_least_one, default=64)
+    served.add_argument("--limit", type=float, default=30.0, help="seconds of one inference")
+    served.add_argument("--check", type=float, default=300.0, help="seconds between two verifications of the files")
     for name in ("selftest", "latency", "instructions", "accuracy", "operators", "throughput", "generate"):
         verb = verbs.add_parser(name)
         verb.add_argument("slot", type=Path)

@@ -13,12 +13,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..errors import RunnerError
-from ..layout import SLOTS, root_of
 from ..machine.runtime_versions import installed
-from ..model.accelerator import CPU, Accelerator, accelerator_of
+from ..model.accelerator import CPU
 from ..model.manifest import read_manifest
 from ..slots.accelerator_choice import changes, choice, energy_words, surroundings
-from ..slots.state import FILE, State, changed, locked_state, read, recorded, write
+from ..slots.state import State, changed, locked_state, recorded, write
 from .accelerator_trial import MAX_WHY, try_accelerators
 from .best_accelerator import AcceleratorLimits, best_accelerator
 
@@ -75,18 +74,6 @@ def keep_cpu(root: Path, digest: str, why: str) -> dict[str, Any]:
         made = {**kept, "kind": CPU, "why": why[:MAX_WHY]}
         write(root, _with_choice(state, slot, made))
         return {**made, "changed": True}
-
-
-def accelerator_of_slot(slot: Path) -> Accelerator | None:
-    """Accelerator that was chosen for the model of a slot; None for its CPU, without a choice, or one that expired."""
-    root = root_of(slot)
-    if slot.name not in SLOTS or not (root / FILE).is_file():
-        return None
-    kept = read(root)["slots"][slot.name]["accelerator"]
-    if kept is None or kept["kind"] == CPU:
-        return None
-    here = surroundings(installed()[read_manifest(slot).format])
-    return None if changes(kept, here) else accelerator_of(kept["kind"], kept["options"])
 
 
 def _is_answer(kept: dict[str, Any], request: ChoiceRequest, here: dict[str, str]) -> bool:

@@ -1,0 +1,191 @@
+"""A worker: a process that holds the model of a slot, and answers one frame of requests after another."""
+
+from __future__ import annotations
+
+import json
+import socket
+from time import perf_counter_ns
+from typing import TYPE_CHECKING, Any
+
+from ..errors import RunnerError
+from ..failure import failure
+from .frame import COUNT, REQUEST, answer_frame
+
+if TYPE_CHECKING:
+    from ..model.tensors import Array
+    from ..runtimes.model import LoadedModel
+    from .served_slot import ServedBundle
+    from .tensor_message import InferRequest, TensorMessages
+
+Received = tuple[int | None, memoryview]
+"""Bytes of JSON, None for all of it, and the body."""
+STATUS = {"data": 400}
+"""HTTP status by kind of a RunnerError; 500 of any other."""
+
+
+def work(served: ServedBundle, threads: int, channel: socket.socket) -> None:
+    """Load the model, announce it, and answer frames until the server closes the channel.
+
+    The bundle is verified after the model is loaded, so that what was loaded is what was verified: a slot that is
+    written meanwhile does not have the digest.
+    """
+    try:
+        model, messages = _load(served, threads)
+    except Exception as error:  # noqa: BLE001 whatever a runtime raises must reach the server
+        _announce(channel, failure(error))
+        return
+    manifest, stated = model.manifest, messages.signature
+    _announce(
+        channel,
+        {
+            "inputs": [each.metadata for each in stated.inputs],
+            "outputs": [each.metadata for each in stated.outputs],
+            "batch": manifest.inputs[0].shape[0],
+            "runtime": model.loaded["runtime"],
+        },
+    )
+    batch = manifest.inputs[0].shape[0]
+    while True:
+        requests = _receive(channel)
+        if requests is None:
+            return
+        parts: list[bytes] = []
+        for answer in _answers(model, messages, requests, batch):
+            parts += answer
+        _send(channel, parts)
+
+
+def _load(served: ServedBundle, threads: int) -> tuple[LoadedModel, TensorMessages]:
+    from ..model.manifest import read_manifest
+    from ..model.sequences import read_steps
+    from ..model.slot_accelerator import accelerator_of_slot
+    from ..model.tensors import row
+    from ..runtimes.model import LoadedModel
+    from ..slots.admission import admit
+    from ..slots.trust import Trust
+    from .tensor_message import ServedSignature, TensorMessages
+
+    manifest = read_manifest(served.slot, accelerator_of_slot(served.slot))
+    golden, _ = read_steps(served.slot / "golden" / "inputs", manifest)
+    model = LoadedModel.load(manifest, threads, row(golden, 0))
+    admit(served.slot, served.digest, Trust.of(served.slot.parent))
+    return model, TensorMessages(ServedSignature.of(manifest), served.name, served.version)
+
+
+def _answers(model: LoadedModel, messages: TensorMessages, requests: list[Received], batch: int) -> list[list[bytes]]:
+    """Answer each request: together as far as one batch of the model holds them, else one after another."""
+    started = perf_counter_ns()
+    read: list[InferRequest | list[bytes]] = [_read(messages, request) for request in requests]
+    columns = [each.columns for each in read if not isinstance(each, list)]
+    if not columns:
+        return [each for each in read if isinstance(each, list)]
+    if len({tuple(column.shape[1:] for column in each) for each in columns}) > 1:
+        # Samples of several lengths are no batch.
+        return [answer for request in requests for answer in _answers(model, messages, [request], batch)]
+    joined = columns[0] if len(columns) == 1 else _joined(columns)
+    input_ns = perf_counter_ns() - started
+    try:
+        outputs = _outputs(model, joined, batch)
+    except Exception as error:  # noqa: BLE001 whatever a runtime raises must reach the client
+        refused = _refused(error)
+        return [each if isinstance(each, list) else refused for each in read]
+    infer_ns = perf_counter_ns() - started - input_ns
+    answers, at = [], 0
+    for each in read:
+        if isinstance(each, list):
+            answers.append(each)
+            continue
+        rows = len(each.columns[0])
+        began = perf_counter_ns()
+        try:
+            json_length, body = messages.write(each, [output[at : at + rows] for output in outputs])
+            times_ns = (input_ns // len(columns), infer_ns // len(columns), perf_counter_ns() - began)
+            answers.append(answer_frame(200, json_length, body, times_ns))
+        except RunnerError as error:
+            answers.append(_refused(error))
+        at += rows
+    return answers
+
+
+def _joined(columns: list[list[Array]]) -> list[Array]:
+    import numpy as np
+
+    return [np.concatenate(arrays) for arrays in zip(*columns)]
+
+
+def _outputs(model: LoadedModel, columns: list[Array], batch: int) -> list[Array]:
+    """Run the model on every row: one array [N, …] an output, real values."""
+    import numpy as np
+
+    from ..model.tensors import real
+
+    manifest, count = model.manifest, len(columns[0])
+    if batch == 1:
+        stored = model.outputs(columns)
+    else:
+        # The last batch is filled up with its first samples.
+        rows = np.arange(-(-count // batch) * batch) % count
+        calls = [model.call([column[rows[i : i + batch]] for column in columns]) for i in range(0, len(rows), batch)]
+        stored = [np.concatenate(arrays)[:count] for arrays in zip(*calls)]
+    return [real(array, tensor) for array, tensor in zip(stored, manifest.reported)]
+
+
+def _read(messages: TensorMessages, request: Received) -> InferRequest | list[bytes]:
+    """Read a request, or the answer that refuses it."""
+    try:
+        return messages.read(request[1], request[0])
+    except RunnerError as error:
+        return _refused(error)
+
+
+def _refused(error: Exception) -> list[bytes]:
+    reason = failure(error)
+    body = json.dumps({"error": reason["error"]}).encode()
+    return answer_frame(STATUS.get(reason["kind"], 500), None, [body], (0, 0, 0))
+
+
+def _announce(channel: socket.socket, document: dict[str, Any]) -> None:
+    _send(channel, answer_frame(503 if "error" in document else 200, None, [json.dumps(document).encode()], (0, 0, 0)))
+
+
+def _receive(channel: socket.socket) -> list[Received] | None:
+    """Receive a frame of requests; None once the server has closed the channel."""
+    head = _exactly(channel, COUNT.size)
+    if head is None:
+        return None
+    (count,) = COUNT.unpack(head)
+    lengths = _exactly(channel, count * REQUEST.size)
+    if lengths is None:
+        return None
+    stated = list(REQUEST.iter_unpack(lengths))
+    bodies = _exactly(channel, sum(length for _, length in stated))
+    if bodies is None:
+        return None
+    requests, at = [], 0
+    for json_length, length in stated:
+        requests.append((None if json_length < 0 else json_length, bodies[at : at + length]))
+        at += length
+    return requests
+
+
+def _exactly(channel: socket.socket, count: int) -> memoryview | None:
+    buffer = memoryview(bytearray(count))
+    at = 0
+    while at < count:
+        received = channel.recv_into(buffer[at:])
+        if not received:
+            return None
+        at += received
+    return buffer
+
+
+def _send(channel: socket.socket, parts: list[bytes]) -> None:
+    """Send the parts as they are, without joining what is large."""
+    whole = sum(map(len, parts))
+    sent = channel.sendmsg(parts[:IOV_MAX])
+    if sent < whole:
+        channel.sendall(b"".join(parts)[sent:])
+
+
+IOV_MAX = 512
+"""Parts that one call may send: the systems allow 1,024 (limits.h)."""
