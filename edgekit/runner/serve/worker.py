@@ -13,7 +13,7 @@ from .frame import COUNT, REQUEST, answer_frame
 
 if TYPE_CHECKING:
     from ..model.tensors import Array
-    from ..runtimes.model import LoadedModel
+    from .committed_model import CommittedModel
     from .served_slot import ServedBundle
     from .tensor_message import InferRequest, TensorMessages
 
@@ -24,55 +24,28 @@ STATUS = {"data": 400}
 
 
 def work(served: ServedBundle, threads: int, channel: socket.socket) -> None:
-    """Load the model, announce it, and answer frames until the server closes the channel.
-
-    The bundle is verified after the model is loaded, so that what was loaded is what was verified: a slot that is
-    written meanwhile does not have the digest.
-    """
+    """Load the model, announce it, and answer frames until the server closes the channel."""
     try:
-        model, messages = _load(served, threads)
+        from .committed_model import CommittedModel
+        from .tensor_message import TensorMessages
+
+        model = CommittedModel.load(served, threads)
+        messages = TensorMessages(model.signature, served.name, served.version)
     except Exception as error:  # noqa: BLE001 whatever a runtime raises must reach the server
         _announce(channel, failure(error))
         return
-    manifest, stated = model.manifest, messages.signature
-    _announce(
-        channel,
-        {
-            "inputs": [each.metadata for each in stated.inputs],
-            "outputs": [each.metadata for each in stated.outputs],
-            "batch": manifest.inputs[0].shape[0],
-            "runtime": model.loaded["runtime"],
-        },
-    )
-    batch = manifest.inputs[0].shape[0]
+    _announce(channel, model.metadata)
     while True:
         requests = _receive(channel)
         if requests is None:
             return
         parts: list[bytes] = []
-        for answer in _answers(model, messages, requests, batch):
+        for answer in _answers(model, messages, requests):
             parts += answer
         _send(channel, parts)
 
 
-def _load(served: ServedBundle, threads: int) -> tuple[LoadedModel, TensorMessages]:
-    from ..model.manifest import read_manifest
-    from ..model.sequences import read_steps
-    from ..model.slot_accelerator import accelerator_of_slot
-    from ..model.tensors import row
-    from ..runtimes.model import LoadedModel
-    from ..slots.admission import admit
-    from ..slots.trust import Trust
-    from .tensor_message import ServedSignature, TensorMessages
-
-    manifest = read_manifest(served.slot, accelerator_of_slot(served.slot))
-    golden, _ = read_steps(served.slot / "golden" / "inputs", manifest)
-    model = LoadedModel.load(manifest, threads, row(golden, 0))
-    admit(served.slot, served.digest, Trust.of(served.slot.parent))
-    return model, TensorMessages(ServedSignature.of(manifest), served.name, served.version)
-
-
-def _answers(model: LoadedModel, messages: TensorMessages, requests: list[Received], batch: int) -> list[list[bytes]]:
+def _answers(model: CommittedModel, messages: TensorMessages, requests: list[Received]) -> list[list[bytes]]:
     """Answer each request: together as far as one batch of the model holds them, else one after another."""
     started = perf_counter_ns()
     read: list[InferRequest | list[bytes]] = [_read(messages, request) for request in requests]
@@ -81,11 +54,11 @@ def _answers(model: LoadedModel, messages: TensorMessages, requests: list[Receiv
         return [each for each in read if isinstance(each, list)]
     if len({tuple(column.shape[1:] for column in each) for each in columns}) > 1:
         # Samples of several lengths are no batch.
-        return [answer for request in requests for answer in _answers(model, messages, [request], batch)]
+        return [answer for request in requests for answer in _answers(model, messages, [request])]
     joined = columns[0] if len(columns) == 1 else _joined(columns)
     input_ns = perf_counter_ns() - started
     try:
-        outputs = _outputs(model, joined, batch)
+        outputs = model.outputs(joined)
     except Exception as error:  # noqa: BLE001 whatever a runtime raises must reach the client
         refused = _refused(error)
         return [each if isinstance(each, list) else refused for each in read]
@@ -111,23 +84,6 @@ def _joined(columns: list[list[Array]]) -> list[Array]:
     import numpy as np
 
     return [np.concatenate(arrays) for arrays in zip(*columns)]
-
-
-def _outputs(model: LoadedModel, columns: list[Array], batch: int) -> list[Array]:
-    """Run the model on every row: one array [N, …] an output, real values."""
-    import numpy as np
-
-    from ..model.tensors import real
-
-    manifest, count = model.manifest, len(columns[0])
-    if batch == 1:
-        stored = model.outputs(columns)
-    else:
-        # The last batch is filled up with its first samples.
-        rows = np.arange(-(-count // batch) * batch) % count
-        calls = [model.call([column[rows[i : i + batch]] for column in columns]) for i in range(0, len(rows), batch)]
-        stored = [np.concatenate(arrays)[:count] for arrays in zip(*calls)]
-    return [real(array, tensor) for array, tensor in zip(stored, manifest.reported)]
 
 
 def _read(messages: TensorMessages, request: Received) -> InferRequest | list[bytes]:

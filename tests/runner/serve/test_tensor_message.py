@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from edgekit.runner.errors import RunnerError
 from edgekit.runner.model.lengths import ModelAxis
 from edgekit.runner.model.manifest import ModelTensor
-from edgekit.runner.serve.tensor_message import ServedSignature, TensorMessages, TensorMetadata, stored
+from edgekit.runner.serve.tensor_message import TensorMessages
+from edgekit.runner.serve.tensor_metadata import ServedSignature, TensorMetadata, stored
 
 PIXELS = ModelTensor("pixels", "uint8", (1, 2, 3), None, 0)
 LEVEL = ModelTensor("level", "int8", (1, 2), 0.5, -3)
