@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import socket
 import sys
 from pathlib import Path
 from typing import Any, NoReturn
@@ -62,6 +63,11 @@ def _run_verb(args: argparse.Namespace) -> dict[str, Any]:
         return describe(args.model, args.format, dict(map(stated_shape, args.shape)))
     if args.verb == "serve":
         return _serve(args)
+    if args.verb == "work":
+        from .serve.worker import work
+
+        work(args.root, args.digest, args.threads, socket.socket(fileno=args.channel))
+        return {}
     with lifecycle.slot_in_use(args.slot):
         return _run_model_verb(args)
 
@@ -140,6 +146,11 @@ def _parser() -> argparse.ArgumentParser:
     served.add_argument("--queue", type=_at_least_one, default=64)
     served.add_argument("--limit", type=float, default=30.0, help="seconds of one inference")
     served.add_argument("--check", type=float, default=300.0, help="seconds between two verifications of the files")
+    worker = verbs.add_parser("work")
+    worker.add_argument("root", type=Path)
+    worker.add_argument("--digest", required=True)
+    worker.add_argument("--threads", type=_at_least_one, required=True)
+    worker.add_argument("--channel", type=int, required=True, help="descriptor of the socket to the server")
     for name in ("selftest", "latency", "instructions", "accuracy", "operators", "throughput", "generate"):
         verb = verbs.add_parser(name)
         verb.add_argument("slot", type=Path)

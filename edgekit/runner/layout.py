@@ -1,6 +1,7 @@
 """Names of files and folders that the host and the device share.
 
 ROOT/a, ROOT/b         the A/B slots: an unpacked bundle each
+ROOT/runtimes/NAME     a runtime pack, named by the start of its digest
 ROOT/probe/NAME        an unpacked bundle that is measured and never served
 SLOT/manifest.json     what a bundle holds; SLOT/manifest.sig its signatures; SLOT/engine.json its engine plan
 SLOT/npu.json          the context binaries in it, for the NPUs of named chips
@@ -18,6 +19,7 @@ NPU = "npu"
 """Folder of the context binaries in a slot."""
 SLOTS = ("a", "b")
 PROBE = "probe"
+RUNTIMES = "runtimes"
 
 
 def root_of(slot: Path) -> Path:

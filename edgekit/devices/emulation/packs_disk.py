@@ -11,10 +11,8 @@ from edgekit.devices.emulation.image import PACKS, Image, write_disk
 from edgekit.devices.emulation.tools import Tools
 from edgekit.devices.packs.pack import build, pack_key
 from edgekit.devices.packs.recipe import Recipe, recipe_for
+from edgekit.runner.layout import RUNTIMES
 from edgekit.runner.machine.runtime_versions import DISTRIBUTIONS
-
-RUNTIMES = "runtimes"
-"""Folder of the disk with a folder for each pack, named as on a device."""
 
 
 def packs_disk(tools: Tools, image: Image, cache: Cache) -> Path:

@@ -15,12 +15,11 @@ from edgekit.cache import Cache
 from edgekit.devices.adb import Adb
 from edgekit.devices.adb.server import private_server
 from edgekit.devices.emulation import registry
-from edgekit.devices.emulation.packs_disk import RUNTIMES
 from edgekit.devices.emulation.registry import Card
-from edgekit.devices.packs.install import FOLDER
 from edgekit.devices.ssh import Ssh
 from edgekit.devices.transport import PULL_BYTES, Completed, DeviceKind, Transport
 from edgekit.errors import OptionError, UnknownName, suggest
+from edgekit.runner.layout import RUNTIMES
 from edgekit.specs.catalog import Catalog
 from edgekit.specs.target import Target
 
@@ -29,7 +28,7 @@ WAKE_S = 60.0
 WAKE = (
     'date -s "$0"; [ -e /etc/packs ] || { mount -t ext4 -o ro /dev/vdc /mnt/packs; '
     f'for pack in /mnt/packs/{RUNTIMES}/*; do [ ! -d "$pack" ] || '
-    f'{{ mkdir -p "$1/{FOLDER}" && ln -s "$pack" "$1/{FOLDER}"; }}; done; : >/etc/packs; }}'
+    f'{{ mkdir -p "$1/{RUNTIMES}" && ln -s "$pack" "$1/{RUNTIMES}"; }}; done; : >/etc/packs; }}'
 )
 
 

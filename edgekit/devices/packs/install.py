@@ -17,9 +17,8 @@ from edgekit.devices.packs.pack import Pack, interpreter
 from edgekit.devices.packs.recipe import MACHINE
 from edgekit.devices.transport import Transport
 from edgekit.errors import CommandFailed, EdgekitError, Incompatible, StorageError, TooSmall
+from edgekit.runner.layout import RUNTIMES
 
-FOLDER = "runtimes"
-"""Folder below a device's root, with a folder for each pack, named by the start of its digest."""
 QUICK_S, UNPACK_S = 60.0, 600.0
 STALE_MIN = 60
 NOT_FOUND = 127
@@ -30,7 +29,7 @@ SETTLE = "import os, sys; os.sync(); os.rename(*sys.argv[1:]); os.sync()"
 
 def installed_packs(device: Transport) -> list[PurePosixPath]:
     """List the folders of the packs on the device."""
-    home = device.root / FOLDER
+    home = device.root / RUNTIMES
     listed = device.run(["ls", str(home)], timeout=QUICK_S).stdout.split()
     return [home / name for name in listed if re.fullmatch("[0-9a-f]{16}", name)]
 
@@ -43,7 +42,7 @@ def install_pack(
     known: names of packs that are on the device, and are not sent again. beside_bytes: room that must be left beside
     it. Raises Incompatible, TooSmall, StorageError, CommandFailed, Unreachable.
     """
-    home = device.root / FOLDER
+    home = device.root / RUNTIMES
     folder = home / pack.listing.digest[:16]
     if folder.name in known or _is_there(folder, device):
         return folder

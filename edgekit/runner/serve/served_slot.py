@@ -19,6 +19,8 @@ class ServedBundle(NamedTuple):
     name: str
     version: str
     """Name of this very bundle in the protocol: its version, if it has one, and the start of its digest."""
+    python: tuple[str, ...] | None = None
+    """Command line of the Python that has its runtime; None if an older edgekit did not write it."""
 
 
 class ServedSlot:
@@ -65,4 +67,5 @@ def read_served(root: Path) -> ServedBundle:
         raise RunnerError("garbled", f"'{root / 'current'}' names slot '{slot}', which is empty")
     number, start = entry["version"], entry["digest"][:12]
     version = f"{number}-{start}" if number else start
-    return ServedBundle(root / slot, entry["digest"], entry["name"] or "model", version)
+    python = tuple(entry["python"] or ()) or None
+    return ServedBundle(root / slot, entry["digest"], entry["name"] or "model", version, python)

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import json
 import socket
+from pathlib import Path
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any
 
 from ..errors import RunnerError
 from ..failure import failure
 from .frame import COUNT, REQUEST, answer_frame
+from .served_slot import read_served
 
 if TYPE_CHECKING:
     from ..model.tensors import Array
     from .committed_model import CommittedModel
-    from .served_slot import ServedBundle
     from .tensor_message import InferRequest, TensorMessages
 
 Received = tuple[int | None, memoryview]
@@ -23,12 +24,18 @@ STATUS = {"data": 400}
 """HTTP status by kind of a RunnerError; 500 of any other."""
 
 
-def work(served: ServedBundle, threads: int, channel: socket.socket) -> None:
-    """Load the model, announce it, and answer frames until the server closes the channel."""
+def work(root: Path, digest: str, threads: int, channel: socket.socket) -> None:
+    """Load the model that `root` serves, announce it, and answer frames until the server closes the channel.
+
+    digest: the bundle that the server wants; another one is refused.
+    """
     try:
         from .committed_model import CommittedModel
         from .tensor_message import TensorMessages
 
+        served = read_served(root)
+        if served.digest != digest:
+            raise RunnerError("state", "another bundle has been committed meanwhile")
         model = CommittedModel.load(served, threads)
         messages = TensorMessages(model.signature, served.name, served.version)
     except Exception as error:  # noqa: BLE001 whatever a runtime raises must reach the server

@@ -109,7 +109,10 @@ class WorkerPool:
         is_loading = any(not worker.is_ready for worker in self._workers)
         # One at a time: a device must bear the memory of one more.
         if count < self._settings.workers and not is_loading and len(self._workers) <= self._settings.workers:
-            self._workers.append(WorkerProcess(self._selector, self.wanted, self._settings.threads, self))
+            try:
+                self._workers.append(WorkerProcess(self._selector, self.wanted, self._settings.threads, self))
+            except OSError as error:
+                self._count_failure(self.wanted, f"its Python does not start: {error}")
 
     def loaded(self, worker: WorkerProcess) -> None:
         """Take note that a worker has loaded its model."""
@@ -154,14 +157,17 @@ class WorkerPool:
                 self._refuse(ticket, 500, f"{ATTEMPTS} workers ended as they answered this: {worker.why}")
         worker.tickets.clear()
         if worker.bundle == self.wanted:
-            self._failures += 1
-            self._again = time.monotonic() + BACKOFF_S[min(self._failures, len(BACKOFF_S)) - 1]
-            self.why = worker.why
-            _say(f"a worker of '{worker.bundle.name}' {worker.bundle.version} ended: {worker.why}")
+            self._count_failure(worker.bundle, worker.why)
         if not any(other.is_ready and other.bundle == self.live for other in self._workers):
             self._without_workers()
         self._start_missing(time.monotonic())
         self._dispatch()
+
+    def _count_failure(self, bundle: ServedBundle, why: str) -> None:
+        self._failures += 1
+        self._again = time.monotonic() + BACKOFF_S[min(self._failures, len(BACKOFF_S)) - 1]
+        self.why = why
+        _say(f"a worker of '{bundle.name}' {bundle.version} ended: {why}")
 
     def _without_workers(self) -> None:
         """No worker is left that could answer: wait for the next, unless none comes up."""

@@ -1,26 +1,29 @@
-"""A worker as the server sees it: a forked process, the socket to it, and the requests that it was given."""
+"""A worker as the server sees it: a process, the socket to it, and the requests that it was given."""
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import selectors
-import signal
 import socket
+import subprocess
 import time
 from collections import deque
 from collections.abc import Callable
-from pathlib import Path
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any, Protocol
 
+from ..layout import RUNTIMES
+from ..machine.own_command import own_command
 from .frame import WorkerAnswer, request_frame, take_answer
 from .stream import Stream
-from .worker import work
 
 if TYPE_CHECKING:
     from .served_slot import ServedBundle
+
+
+END_S = 5.0
+"""Time limit of a worker that has closed its channel."""
 
 
 class Ticket:
@@ -49,8 +52,9 @@ class Owner(Protocol):
 class WorkerProcess:
     """A process with the model of `bundle`.
 
-    It is forked from a process that has imported neither numpy nor a runtime: their threads would not come along.
-    owner: what is told when its model is loaded, when an answer comes, and once it has ended.
+    It is a program of its own, by the Python that has this bundle's runtime, which need not be the server's.
+    owner: what is told when its model is loaded, when an answer comes, and once it has ended. Raises OSError if that
+    Python does not start.
     """
 
     def __init__(
@@ -71,10 +75,16 @@ class WorkerProcess:
         self.ended = False
         self._owner = owner
         ours, theirs = socket.socketpair()
-        self.pid = os.fork()
-        if not self.pid:
-            _run(bundle, threads, theirs)
-        theirs.close()
+        with theirs:
+            argv = _command(bundle, threads, theirs.fileno())
+            # Ctrl-C in a terminal is the server's, which ends its workers once they have answered.
+            try:
+                self._process = subprocess.Popen(
+                    argv, stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()], start_new_session=True
+                )
+            except OSError:
+                ours.close()
+                raise
         self._stream = Stream(selector, ours, self._arrived, self._gone)
 
     @property
@@ -98,8 +108,7 @@ class WorkerProcess:
     def end(self) -> None:
         """End it, whatever it is at; its requests stay in `tickets`."""
         if not self.ended:
-            with contextlib.suppress(OSError):
-                os.kill(self.pid, signal.SIGKILL)
+            self._process.kill()
             self._gone()
 
     def _arrived(self) -> None:
@@ -123,31 +132,23 @@ class WorkerProcess:
             return
         self.ended = True
         self._stream.close()
-        # It has closed its socket, or was killed: it ends at once.
-        _, status = os.waitpid(self.pid, 0)
+        try:
+            # It has closed its socket, or was killed: it ends at once.
+            status = self._process.wait(END_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            status = self._process.wait()
         if not self.why:
-            signalled = os.WIFSIGNALED(status)
-            self.why = f"its process died by signal {os.WTERMSIG(status)}" if signalled else "its process ended"
+            self.why = f"its process died by signal {-status}" if status < 0 else "its process ended"
         self._owner.ended(self)
 
 
-def _run(bundle: ServedBundle, threads: int, channel: socket.socket) -> None:
-    """Serve the channel in this forked process, which has no other descriptor of the server's, and end it."""
-    try:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        # Ctrl-C in a terminal reaches all: the server ends its workers once they have answered.
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        _close_others(channel.fileno())
-        work(bundle, threads, channel)
-    except BaseException:  # noqa: BLE001 the server sees that it ended
-        os._exit(1)
-    finally:
-        os._exit(0)
-
-
-def _close_others(kept: int) -> None:
-    """Close what the server has open: a connection would stay open for its client as long as this process lives."""
-    for descriptor in [int(path.name) for path in Path("/proc/self/fd").iterdir()]:
-        if descriptor > 2 and descriptor != kept:
-            with contextlib.suppress(OSError):
-                os.close(descriptor)
+def _command(bundle: ServedBundle, threads: int, channel: int) -> list[str]:
+    """Command line of a worker, by the Python that has the bundle's runtime: this one's, or that of a runtime pack."""
+    own = own_command()
+    packs = str(bundle.slot.parent / RUNTIMES) + os.sep
+    # Another program than these is none that edgekit has started, whatever the state says.
+    is_known = bundle.python and (bundle.python[0] == own.python[0] or bundle.python[0].startswith(packs))
+    python = bundle.python if bundle.python and is_known and ".." not in bundle.python[0] else own.python
+    about = ("work", str(bundle.slot.parent), "--digest", bundle.digest)
+    return [*python, *own.program, *about, "--threads", str(threads), "--channel", str(channel)]

@@ -15,6 +15,7 @@ from typing import Any
 from ..errors import RunnerError
 from ..files.integrity import digest_of_file, fault
 from ..layout import MANIFEST, SLOTS, root_of
+from ..machine.own_command import own_command
 from ..machine.runtime_versions import version_of
 from . import accelerator_choice, deadlines, lease
 from .admission import admit, is_signed, refusals, trusted
@@ -92,7 +93,9 @@ def begin_trial(
             return answer(root, slot, state, changed=False)
         ask = trusted if staged_now else admit
         ask(root / slot, digest, Trust.of(root))
-        state = changed(recorded(state, slot, "trial"), slot, state="trial", deadline=deadlines.deadline(deadline_s))
+        # The Python that has run its self-test has its runtime: a server starts it for this bundle.
+        entry = {"state": "trial", "deadline": deadlines.deadline(deadline_s), "python": list(own_command().python)}
+        state = changed(recorded(state, slot, "trial"), slot, **entry)
         write(root, state)
         return answer(root, slot, state, changed=True)
 

@@ -19,6 +19,7 @@ EMPTY: dict[str, Any] = {
     "signers": [],
     "deadline": None,
     "accelerator": None,
+    "python": None,
 }
 VERDICTS = ("staged", "trial", "committed", "rolled back", "expired: deadline", "expired: reboot", "repaired")
 EVENT = ("digest", "name", "when", "verdict", "version", "signers", "detail")
@@ -75,6 +76,9 @@ def _slot(written: Any) -> dict[str, Any]:
     deadline = slot["deadline"]
     if deadline is not None and not is_deadline(deadline):
         raise ValueError("'deadline' is none")
+    python = slot["python"]
+    if python is not None and not (isinstance(python, list) and python and all(type(word) is str for word in python)):
+        raise ValueError("'python' is no command line")
     return {**slot, "accelerator": parse_choice(slot["accelerator"])}
 
 

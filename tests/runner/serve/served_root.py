@@ -21,7 +21,7 @@ import numpy as np
 
 from edgekit.bundle.signing import write_signature
 from edgekit.ir.measurement import Array
-from edgekit.runner.slots import lifecycle
+from edgekit.runner.slots import lifecycle, state
 from edgekit.runner.slots import stage as stage_step
 from tests.runner import slot
 from tests.runner.conftest import Bare
@@ -34,9 +34,13 @@ def commit(
     scale: float = 1.0,
     weights: bytes | None = None,
     before: Callable[[str], None] | None = None,
+    python: list[str] | None = None,
     **changes: Any,
 ) -> str:
-    """Commit the small model with its weights times `scale`; its digest. `before` is told it before it is served."""
+    """Commit the small model with its weights times `scale`; its digest. `before` is told it before it is served.
+
+    python: command line by which its state says that it is served; that of this process by default.
+    """
     made = root.parent / "made"
     made.mkdir(parents=True)
     scaled = slot.model("onnx").replace(slot.WEIGHTS.tobytes(), (slot.WEIGHTS * np.float32(scale)).tobytes())
@@ -53,6 +57,10 @@ def commit(
     if before:
         before(digest)
     lifecycle.begin_trial(root, digest)
+    if python:
+        entries = state.read(root)
+        slot_name = next(name for name, entry in entries["slots"].items() if entry["digest"] == digest)
+        state.write(root, state.changed(entries, slot_name, python=python))
     lifecycle.commit(root)
     return digest
 

@@ -102,7 +102,7 @@ def test_an_application_keeps_its_model_while_another_is_flashed(tmp_path: Path)
         "    scores = model.predict(given)['scores']\n"
         "    print(model.version, float(scores.sum()), model.refused or '-', flush=True)\n"
     )
-    np.savez(tmp_path / "given.npz", **GIVEN)
+    np.savez(tmp_path / "given.npz", image=GIVEN["image"], bias=GIVEN["bias"])
     argv = [sys.executable, "-I", "-c", f"import sys; sys.path.insert(0, {str(FOLDER)!r})\n{program}"]
     with subprocess.Popen(
         [*argv, str(root), str(tmp_path / "given.npz")], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True

@@ -320,3 +320,25 @@ def test_a_second_server_on_a_socket_is_refused_and_a_dead_ones_is_taken(bare: B
         refused = bare.ask("serve", root, "--socket", server.path)
         assert refused.document["kind"] == "system"
         assert "another server listens there" in refused.document["error"]
+
+
+def test_each_bundle_is_served_by_the_python_that_has_its_runtime(bare: Bare, tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    first = commit(root)
+    pack = root / "runtimes" / "0123456789abcdef" / "python"
+    pack.parent.mkdir(parents=True)
+    pack.write_text(f'#!/bin/sh\necho started >{tmp_path}/pack\nexec {bare.python[0]} "$@"\n')
+    pack.chmod(0o700)
+    with serving(bare, root, "--workers", 1) as server:
+        server.wait_ready()
+        assert not (tmp_path / "pack").exists()
+        second = commit(root, 2.0, python=[str(pack)])
+        server.wait_version(second)
+        assert (tmp_path / "pack").exists()
+        # Whoever can write the state does not choose programs beyond the device's folder by that.
+        (tmp_path / "pack").unlink()
+        pack.rename(tmp_path / "elsewhere")
+        third = commit(root, 3.0, python=[str(tmp_path / "elsewhere")])
+        server.wait_version(third)
+        assert not (tmp_path / "pack").exists()
+    assert len({first, second, third}) == 3
