@@ -12,6 +12,7 @@ from edgekit.api.devices import add_device
 from edgekit.cache import Cache
 from edgekit.cli import completion, options
 from edgekit.cli.device_repair import repair_command
+from edgekit.cli.device_serve import serve_command
 from edgekit.cli.device_trust import trust_command
 from edgekit.cli.output import note, print_json, print_table, progress, say, say_lines
 from edgekit.devices.emulation import registry
@@ -37,6 +38,7 @@ def register(app: typer.Typer) -> None:
     app.add_typer(group, name="device")
     group.command("trust")(trust_command)
     group.command("repair")(repair_command)
+    group.command("serve")(serve_command)
 
 
 @group.command("add")

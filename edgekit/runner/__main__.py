@@ -63,6 +63,12 @@ def _run_verb(args: argparse.Namespace) -> dict[str, Any]:
         return describe(args.model, args.format, dict(map(stated_shape, args.shape)))
     if args.verb == "serve":
         return _serve(args)
+    if args.verb == "service":
+        from .verbs.service import ServiceRequest, start, stop
+
+        if args.stop:
+            return stop(args.root)
+        return start(ServiceRequest(args.root, tuple(args.option), args.token_file, args.boot))
     if args.verb == "work":
         from .serve.worker import work
 
@@ -146,6 +152,12 @@ def _parser() -> argparse.ArgumentParser:
     served.add_argument("--queue", type=_at_least_one, default=64)
     served.add_argument("--limit", type=float, default=30.0, help="seconds of one inference")
     served.add_argument("--check", type=float, default=300.0, help="seconds between two verifications of the files")
+    service = verbs.add_parser("service")
+    service.add_argument("root", type=Path)
+    service.add_argument("--stop", action="store_true")
+    service.add_argument("--boot", action="store_true")
+    service.add_argument("--token-file", type=Path)
+    service.add_argument("--option", action="append", default=[], metavar="--NAME=VALUE", help="of `serve`")
     worker = verbs.add_parser("work")
     worker.add_argument("root", type=Path)
     worker.add_argument("--digest", required=True)

@@ -49,7 +49,7 @@ def serve(request: ServeRequest) -> dict[str, Any]:
     Raises RunnerError: usage for an address beyond this machine without a token, data for a token that cannot be read,
     system for an address that cannot be listened on.
     """
-    token = _token(request.token_file)
+    token = read_token(request.token_file)
     if request.address is None and request.socket is None:
         raise RunnerError("usage", "say where to listen: --address HOST:PORT, --socket PATH, or both")
     ram = system.info().get("ram_bytes") or RAM_SHARE * BUFFERED_BYTES
@@ -72,7 +72,8 @@ def serve(request: ServeRequest) -> dict[str, Any]:
         return {"stopped": server.run()}
 
 
-def _token(path: Path | None) -> str | None:
+def read_token(path: Path | None) -> str | None:
+    """Read the token in a file; None without one. Raises RunnerError (data)."""
     if path is None:
         return None
     try:
