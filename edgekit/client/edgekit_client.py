@@ -23,7 +23,6 @@ import importlib
 import json
 import re
 import socket
-import ssl
 import sys
 import threading
 from collections.abc import Mapping
@@ -109,7 +108,7 @@ class Remote:
         self._url, self._model, self._token, self._timeout = url, model, token, timeout
         self._idle: list[http.client.HTTPConnection] = []
         self._lock = threading.Lock()
-        self._inputs: dict[str, dict[str, Any]] = {}
+        self._binary: bool | None = None
         self.version = ""
         """Version that answered last."""
 
@@ -127,18 +126,24 @@ class Remote:
 
     def predict(self, inputs: Arrays, request_id: str | None = None) -> dict[str, Any]:
         """Answer by the served model. request_id: comes back in records of the server. Raises ModelError."""
-        stated, parts = [], []
+        binary, stated, parts = self._takes_binary(), [], []
         for name, given in inputs.items():
             values = np.asarray(given)
-            raw = values.astype(values.dtype.newbyteorder("<"), copy=False).tobytes()
-            parts.append(raw)
             tensor = {"name": name, "datatype": _datatype(name, values.dtype), "shape": list(values.shape)}
-            stated.append({**tensor, "parameters": {"binary_data_size": len(raw)}})
-        document: dict[str, Any] = {"inputs": stated, "parameters": {"binary_data_output": True}}
+            if binary:
+                parts.append(values.astype(values.dtype.newbyteorder("<"), copy=False).tobytes())
+                stated.append({**tensor, "parameters": {"binary_data_size": len(parts[-1])}})
+            else:
+                stated.append({**tensor, "data": values.ravel().tolist()})
+        document: dict[str, Any] = {"inputs": stated}
+        if binary:
+            document["parameters"] = {"binary_data_output": True}
         if request_id is not None:
             document["id"] = request_id
         head = json.dumps(document).encode()
-        headers = {"Inference-Header-Content-Length": str(len(head)), "Content-Type": "application/octet-stream"}
+        headers = {"Content-Type": "application/json"}
+        if binary:
+            headers = {"Inference-Header-Content-Length": str(len(head)), "Content-Type": "application/octet-stream"}
         path = f"/v2/models/{self._name()}/infer"
         answer, behind = self._ask("POST", path, b"".join([head, *parts]), headers)
         self.version = str(answer.get("model_version", ""))
@@ -155,6 +160,13 @@ class Remote:
 
     def __exit__(self, *exc: object) -> None:
         self.close()
+
+    def _takes_binary(self) -> bool:
+        """Tell whether the server takes tensors as bytes behind the JSON, by its own account (MLServer does not)."""
+        if self._binary is None:
+            extensions = self._ask("GET", "/v2")[0].get("extensions")
+            self._binary = isinstance(extensions, list) and "binary_tensor_data" in extensions
+        return self._binary
 
     def _name(self) -> str:
         if self._model is None:
@@ -196,6 +208,8 @@ class Remote:
             return _UnixConnection(self._url[len("unix:") :], self._timeout)
         parts = urlsplit(self._url)
         if parts.scheme == "https":
+            import ssl  # a runtime pack has none
+
             context = ssl.create_default_context()
             return http.client.HTTPSConnection(parts.netloc, timeout=self._timeout, context=context)
         if parts.scheme != "http":

@@ -48,8 +48,9 @@ STANDARD_LIBRARY = Files(
         *("idlelib/*", "tkinter/*", "turtle*", "curses/*", "pydoc*", "pdb.py", "this.py", "antigravity.py"),
         # What builds and installs.
         *("ensurepip/*", "venv/*", "distutils/*", "lib2to3/*", "config-3.11-*", "_sysconfigdata_*", "zipapp.py"),
-        # Servers, clients and formats of the internet; databases.
-        *("asyncio/*", "wsgiref/*", "xmlrpc/*", "http/*", "sqlite3/*", "dbm/*", "mailbox.py", "smtp*", "imaplib.py"),
+        # Servers, clients and formats of the internet, but for http.client, which applications need; databases.
+        *("asyncio/*", "wsgiref/*", "xmlrpc/*", "http/cookie*", "http/server.py", "sqlite3/*", "dbm/*", "mailbox.py"),
+        *("smtp*", "imaplib.py"),
         *("ftplib.py", "nntplib.py", "poplib.py", "telnetlib.py", "cgi*", "webbrowser.py", "ssl.py", "xml/*", "html/*"),
         *("aifc.py", "sunau.py", "wave.py", "plistlib.py", "socketserver.py", "smtpd.py", "mailcap.py"),
         # Tests, and processes beside ours.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import http.client
 import json
 import os
 import signal
@@ -25,6 +24,7 @@ LOG = "serve.log"
 SOCKET = "serve.sock"
 READY_S, END_S = 120.0, 30.0
 STEP_S = 0.1
+MAX_BYTES = 1 << 16
 
 
 class ServiceRequest(NamedTuple):
@@ -112,17 +112,19 @@ def _wait_ready(root: Path, token: str | None) -> list[str]:
 
 
 def _why_not_ready(path: Path, token: str | None) -> str:
-    """Reason why the model does not answer yet; empty if it does."""
-    connection = http.client.HTTPConnection("localhost", timeout=5.0)
+    """Reason why the model does not answer yet; empty if it does. A runtime pack's Python has no http.client."""
+    authorization = "" if token is None else f"Authorization: Bearer {token}\r\n"
+    answer = b""
     try:
-        with contextlib.closing(connection):
-            connection.sock = socket.socket(socket.AF_UNIX)
-            connection.sock.settimeout(5.0)
-            connection.sock.connect(str(path))
-            headers = {} if token is None else {"Authorization": f"Bearer {token}"}
-            connection.request("GET", "/v2/health/ready", headers=headers)
-            response = connection.getresponse()
-            document = json.loads(response.read(1 << 16))
-            return "" if response.status == 200 else str(document.get("error", response.status))
-    except (OSError, ValueError, http.client.HTTPException, AttributeError) as error:
+        with socket.socket(socket.AF_UNIX) as opened:
+            opened.settimeout(5.0)
+            opened.connect(str(path))
+            opened.sendall(f"GET /v2/health/ready HTTP/1.1\r\n{authorization}Connection: close\r\n\r\n".encode())
+            while len(answer) < MAX_BYTES and (chunk := opened.recv(MAX_BYTES)):
+                answer += chunk
+        head, _, body = answer.partition(b"\r\n\r\n")
+        if head.startswith(b"HTTP/1.1 200 "):
+            return ""
+        return str(json.loads(body)["error"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
         return f"{type(error).__name__}: {error}"

@@ -1,0 +1,116 @@
+"""A board whose service manager is systemd serves its model again after a power cut, without anybody's help."""
+
+from __future__ import annotations
+
+import json
+import tarfile
+import time
+from dataclasses import asdict
+from pathlib import Path, PurePosixPath
+
+import pytest
+
+from edgekit.cache import Cache
+from edgekit.devices import debian
+from edgekit.devices.emulation.faults import Device
+from edgekit.devices.emulation.registry import CARD
+from edgekit.devices.transport import Completed, Transport
+from tests.command_line import LENIENT, edgekit_here
+
+LIMIT_S = 300.0
+# The image starts sshd and adbd by a script, as its own first program; as others have it, systemd goes on from there.
+INSTALL = """
+set -e
+tar -xzf /root/systemd.tgz -C / --skip-old-files --keep-directory-symlink
+rm /root/systemd.tgz
+ldconfig
+mkdir -p /etc/systemd/system
+ln -sf /lib/systemd/system/multi-user.target /etc/systemd/system/default.target
+echo uninitialized >/etc/machine-id
+busybox sed -i 's|^while :.*|exec /lib/systemd/systemd|' /sbin/start
+sync
+"""
+ASK = """
+import sys
+sys.path.insert(0, sys.argv[1])
+import numpy as np
+from edgekit_client import Remote
+with Remote(sys.argv[2]) as model:
+    [stated] = model.metadata()["inputs"]
+    shape = [max(size, 1) for size in stated["shape"]]
+    given = {stated["name"]: np.zeros(shape, {"FP32": "float32", "UINT8": "uint8"}[stated["datatype"]])}
+    print(model.version, *(values.shape for values in model.predict(given).values()))
+"""
+
+
+@pytest.mark.timeout(1800)
+def test_the_model_is_served_again_after_a_power_cut(
+    device: Device, small: Path, places: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, folder in places.items():
+        monkeypatch.setenv(name, folder)
+    card = asdict(device.card) | {"guard": device.machine.pid}
+    (device.card.folder / CARD).write_text(json.dumps(card))
+    url = f"emulated://{device.card.name}"
+    options = ("--project", small, "--target", "raspberry-pi-5", "--backend", "onnx", "--profile", "float32")
+    built = edgekit_here("build", *options, *LENIENT, "--out", tmp_path)
+    assert built.code == 0, built.err
+    [bundle] = tmp_path.glob("*.edgekit")
+    flashed = edgekit_here("flash", bundle, "--device", url)
+    assert flashed.code == 0, flashed.err
+
+    refused = edgekit_here("device", "serve", url, "--boot", "--json")
+    assert "no systemd runs this device" in json.loads(refused.out)["error"]["message"]
+    with device.connected() as transport:
+        _install_systemd(transport, tmp_path)
+    device.cut_power()
+    device.boot()
+    with device.connected() as transport:
+        _wait(transport, "test -S /run/systemd/private")
+    started = edgekit_here("device", "serve", url, "--boot", "--workers", "1", "--json")
+    assert started.code == 0, started.out + started.err
+    serving = json.loads(started.out)
+    assert serving["at_boot"]
+    with device.connected() as transport:
+        version = _ask(transport, serving)
+    device.cut_power()
+    device.boot()
+    with device.connected() as transport:
+        until = time.monotonic() + LIMIT_S
+        while _asked(transport, serving).returncode:
+            assert time.monotonic() < until
+            time.sleep(1.0)
+        assert _ask(transport, serving) == version
+        stopped = edgekit_here("device", "serve", url, "--stop")
+        assert stopped.code == 0, stopped.err
+        assert transport.run(["test", "-e", serving["unit"]], timeout=LIMIT_S).returncode == 1
+
+
+def _install_systemd(transport: Transport, folder: Path) -> None:
+    packages = debian.fetched(["systemd"], "arm64", Cache.of_downloads())
+    archive = folder / "systemd.tgz"
+    with tarfile.open(archive, "w:gz", compresslevel=1) as written:
+        for part in ("bin", "sbin", "lib", "usr", "etc"):
+            written.add(packages / part, part)
+    transport.push(archive, PurePosixPath("/root/systemd.tgz"))
+    installed = transport.run(["sh", "-c", INSTALL], timeout=LIMIT_S)
+    assert installed.returncode == 0, installed.stderr
+
+
+def _wait(transport: Transport, condition: str) -> None:
+    until = time.monotonic() + LIMIT_S
+    while transport.run(["sh", "-c", condition], timeout=LIMIT_S).returncode:
+        assert time.monotonic() < until, transport.run(["cat", "/proc/1/cmdline"], timeout=LIMIT_S).stdout
+        time.sleep(1.0)
+
+
+def _asked(transport: Transport, serving: dict[str, str]) -> Completed:
+    """Ask the model as an application on the device does."""
+    library = str(PurePosixPath(serving["client"]).parent)
+    return transport.run([*serving["python"], "-c", ASK, library, serving["addresses"][0]], timeout=LIMIT_S)
+
+
+def _ask(transport: Transport, serving: dict[str, str]) -> str:
+    answered = _asked(transport, serving)
+    assert answered.returncode == 0, answered.stderr
+    return answered.stdout
