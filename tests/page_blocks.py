@@ -18,13 +18,16 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.command_line import environment
+import pytest
+
+from tests.command_line import edgekit_here, environment
 
 BLOCK = re.compile(
     r"(?:^<!-- (?P<note>.*?) -->\n)?^```(?P<language>\w+)(?P<info>[^\n]*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL
 )
 TITLE = re.compile(r'title="([^"]+)"')
-NUMBER = re.compile(r"\d[\d,.]*")
+NUMBER = re.compile(r"(?<![A-Za-z])\d[\d,.]*")
+"""Number that may differ. `EK102` and `int8` are words."""
 LIMIT_S = 900.0
 
 
@@ -46,6 +49,12 @@ class Block:
     @property
     def exit_code(self) -> int:
         return int(self.note.removeprefix("exit: ")) if self.note.startswith("exit: ") else 0
+
+    @property
+    def needs_no_build(self) -> bool:
+        """True if its commands of edgekit build nothing and reach no device: they plan, name, or are refused."""
+        verbs = [" ".join(words[1:3]) if words[1] == "device" else words[1] for words in self.commands]
+        return bool(verbs) and (self.exit_code > 1 or set(verbs) <= {"plan", "device add", "device list"})
 
     @property
     def commands(self) -> list[list[str]]:
@@ -82,6 +91,35 @@ def run_page(page: str, folder: Path, env: Mapping[str, str], stand_ins: Mapping
             assert_shown(block.text, shown)
         elif block.language == "sh":
             shown = None
+
+
+def rehearse_page(page: str, folder: Path, stand_ins: Mapping[str, str]) -> int:
+    """Run what needs no build, in this process; return how many commands that were.
+
+    stand_ins: as `run_page` takes them, and bundles by the pattern that a page has for them, as `out/*.edgekit`.
+    """
+    for name, other in stand_ins.items():
+        page = page.replace(name, other)
+    shown, count = "", 0
+    for block in blocks(page):
+        if block.file:
+            (folder / block.file).write_text(block.text)
+        elif block.runs and not block.needs_no_build:
+            shown = ""
+        elif block.runs:
+            code, shown = 0, ""
+            for line in block.text.replace("\\\n", " ").splitlines():
+                if not line.startswith("edgekit "):
+                    subprocess.run(["bash", "-ec", line], cwd=folder, check=True, timeout=LIMIT_S)
+                    continue
+                with pytest.MonkeyPatch.context() as patch:
+                    patch.chdir(folder)
+                    ended = edgekit_here(*shlex.split(line, comments=True)[1:], env={"COLUMNS": "100"})
+                code, shown, count = ended.code, f"{shown}{ended.stderr}{ended.out}", count + 1
+            assert code == block.exit_code, f"{block.text}\nexit {code}:\n{shown}"
+        elif block.language == "text" and shown:
+            assert_shown(block.text, shown)
+    return count
 
 
 def assert_shown(expected: str, shown: str) -> None:

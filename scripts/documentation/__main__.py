@@ -1,16 +1,15 @@
-"""Build the documentation site: `scripts/docs [FOLDER] [--serve]`. A link that leads nowhere is an error."""
+"""Build the documentation site: `scripts/docs [FOLDER]`. A link that leads nowhere is an error."""
 
 from __future__ import annotations
 
 import argparse
-import functools
 import shutil
 import subprocess
 import sys
 import tempfile
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+from edgekit.atomic import partial_beside
 from scripts.documentation.links import faults
 from scripts.documentation.sources import ROOT, write_sources
 
@@ -23,7 +22,6 @@ def main() -> int:
     parser.add_argument(
         "folder", nargs="?", type=Path, default=ROOT / "site", help="by default site/, which git ignores"
     )
-    parser.add_argument("--serve", action="store_true", help="then serve it on 127.0.0.1, where search works, too")
     options = parser.parse_args()
     if options.folder.exists() and not (options.folder / "sitemap.xml").exists():
         parser.error(f"'{options.folder}' is there and is no site: name another folder")
@@ -32,8 +30,6 @@ def main() -> int:
         print("\n".join(told), file=sys.stderr)
         return 1
     print(f"site: {options.folder}/index.html")
-    if options.serve:
-        serve(options.folder)
     return 0
 
 
@@ -51,7 +47,8 @@ def build(out: Path) -> list[str]:
         )
         if ended.returncode:
             # Below what it found stands the traceback that --strict ends with.
-            return (ended.stdout + ended.stderr).partition("Traceback")[0].splitlines()
+            told = (ended.stdout + ended.stderr).partition("Traceback")[0].splitlines()
+            return [*told, f"zensical ended with exit code {ended.returncode}"]
         told = list(faults(folder / "site"))
         if not told:
             replace(folder / "site", out)
@@ -60,19 +57,10 @@ def build(out: Path) -> list[str]:
 
 def replace(site: Path, out: Path) -> None:
     """Put the site where another may be: written beside it, then renamed."""
-    beside = out.with_name(f"{out.name}.new")
-    shutil.rmtree(beside, ignore_errors=True)
-    shutil.copytree(site, beside)
-    shutil.rmtree(out, ignore_errors=True)
-    beside.rename(out)
-
-
-def serve(folder: Path) -> None:
-    """Serve the folder on this machine until Ctrl-C."""
-    handler = functools.partial(SimpleHTTPRequestHandler, directory=str(folder))
-    with ThreadingHTTPServer(("127.0.0.1", 8000), handler) as server:
-        print("http://127.0.0.1:8000, until Ctrl-C")
-        server.serve_forever()
+    with partial_beside(out) as partial:
+        shutil.copytree(site, partial)
+        shutil.rmtree(out, ignore_errors=True)
+        partial.rename(out)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
@@ -10,11 +9,10 @@ from typing import Any, Literal, get_args, get_origin
 from edgekit.cli.app import HELP, app, load
 from edgekit.cli.guide import GUIDES, OTHERS, panel_of
 from edgekit.cli.options import LOGGING
-from scripts.documentation.markdown import cell, table
+from scripts.documentation.markdown import cell, pages_linked, table
 
 SHARED = {*LOGGING, "help"}
 """Options of every command, told once."""
-PAGE = re.compile(r"\bdocs/((?:[\w-]+/)*[\w-]+\.md)\b")
 
 
 def command_reference() -> str:
@@ -48,14 +46,15 @@ def _command(command: Any, called: str) -> Iterator[str]:
     below = getattr(command, "commands", {})
     anchor = called.replace(" ", "-")
     yield from ("", f"### {called} {{#{anchor}}}", "")
-    yield from (_linked(paragraph) for paragraph in _paragraphs(command.help or ""))
+    yield from (pages_linked(paragraph) for paragraph in _paragraphs(command.help or ""))
     if not below:
         pieces = [piece for parameter in command.params for piece in _usage(parameter)]
         yield from ("```text", " ".join([called, "[OPTIONS]", *pieces]), "```", "")
         yield from _options([each for each in command.params if each.name not in SHARED])
     if command.epilog:
         example, _, page = command.epilog.partition("\n\n")
-        yield from ("", f"Example: `{example.removeprefix('Example: ')}`. {_linked(page)}.")
+        shown = f"Example: `{example.removeprefix('Example: ')}`. "
+        yield from ("", f"{'' if 'Example: ' in (command.help or '') else shown}{pages_linked(page)}.")
     for name, each in below.items():
         yield from _command(each, f"{called} {name}")
 
@@ -68,28 +67,30 @@ def _paragraphs(text: str) -> Iterator[str]:
 def _usage(parameter: Any) -> list[str]:
     if parameter.param_type_name != "argument":
         return []
-    name = parameter.metavar or parameter.name.upper()
+    name = (parameter.metavar or parameter.name.upper()).strip("[]")
     return [name if parameter.required else f"[{name}]"]
 
 
 def _options(parameters: list[Any]) -> Iterator[str]:
     rows = [_row(each) for each in parameters if not getattr(each, "hidden", False)]
     if rows:
-        yield from table(("option", "meaning", "default"), rows)
+        yield from table(("option", "meaning"), rows)
 
 
-def _row(parameter: Any) -> tuple[str, str, str]:
+def _row(parameter: Any) -> tuple[str, str]:
     argument = parameter.param_type_name == "argument"
     names = [parameter.metavar or parameter.name.upper()] if argument else [*parameter.opts, *parameter.secondary_opts]
     flag = argument or getattr(parameter, "is_flag", False)
     value = "" if flag else f" {parameter.metavar or _kind(parameter.type_descriptor.annotation)}"
     default = parameter.default
     plain = default not in (None, "", (), []) and not callable(default) and not isinstance(default, bool)
-    required = "required" if parameter.required else ""
+    told = not plain or "UNSET" in str(default) or "default" in (parameter.help or "")
+    shown = "" if told else f"Default: `{cell(str(default))}`."
     return (
         ", ".join(f"`{name}{value}`" for name in names),
-        _linked(cell(parameter.help or "")),
-        (f"`{cell(str(default))}`" if plain and "UNSET" not in str(default) else required),
+        " ".join(
+            filter(None, (pages_linked(cell(parameter.help or "")), "Required." if parameter.required else shown))
+        ),
     )
 
 
@@ -98,8 +99,3 @@ def _kind(annotation: Any) -> str:
     if get_origin(annotation) is Literal:
         return "|".join(map(str, get_args(annotation)))
     return {int: "NUMBER", float: "NUMBER", Path: "PATH"}.get(annotation, "TEXT")
-
-
-def _linked(text: str) -> str:
-    """Make `docs/x.md` a link to that page."""
-    return PAGE.sub(lambda match: f"[{match[1]}](../{match[1]})", text)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import edgekit
 from edgekit.errors import EdgekitError, all_errors
-from scripts.documentation.markdown import cell
+from scripts.documentation.markdown import cell, pages_linked
 
 MOST = 6
 """Hints that are shown of one code."""
@@ -37,7 +37,7 @@ def error_reference() -> str:
 def _entry(kind: type[EdgekitError], hints: list[str]) -> Iterator[str]:
     bases = [base for base in kind.__mro__[1:] if issubclass(base, EdgekitError)]
     yield from ("", f"## {kind.code} {kind.__name__} {{#{kind.code.lower()}}}", "")
-    yield from (inspect.cleandoc(kind.__doc__ or "").replace("<", "&lt;"), "")
+    yield from (pages_linked(inspect.cleandoc(kind.__doc__ or "").replace("<", "&lt;")), "")
     family = f"a kind of [{bases[0].__name__}](#{bases[0].code.lower()}); " if bases else ""
     yield f"*{family}exit code {kind.exit_code}*".replace("*a", "*A", 1).replace("*e", "*E", 1)
     if hints:

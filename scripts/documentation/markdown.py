@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 CODE = re.compile(r"(`+[^`]*`+)")
+PAGE = re.compile(r"\bdocs/((?:[\w-]+/)*[\w-]+\.md)\b")
 
 
 def cell(text: str) -> str:
@@ -20,6 +21,11 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
     for row in rows:
         yield f"| {' | '.join(row)} |"
     yield ""
+
+
+def pages_linked(text: str) -> str:
+    """Text of a page in `reference/`, in which `docs/x.md` is a link to that page."""
+    return PAGE.sub(lambda match: f"[{match[1]}](../{match[1]})", text)
 
 
 def outside_code(text: str, prose: Callable[[str], str], span: Callable[[str], str]) -> str:

@@ -10,6 +10,8 @@ from typing import Any
 import edgekit
 
 QUALIFIED = re.compile(r"\b(?:edgekit|pathlib|collections\.abc|typing)\.(?:\w+\.)*(?=[A-Z])")
+ANNOTATION = re.compile(r"""(: |-> )(['"])(.*?)\2(?=[,)]| =|$)""")
+"""Annotations are texts, as of `from __future__ import annotations`."""
 SECTION = re.compile(r"(Args|Returns|Raises|Attributes):")
 ITEM = re.compile(r"    (\w+(?:, \w+)*): (.*)")
 
@@ -37,9 +39,11 @@ def python_reference() -> str:
 
 
 def _signature(name: str, function: Any) -> str:
-    text = QUALIFIED.sub("", str(inspect.signature(function)).replace("'", ""))
-    one = f"{name}{text}"
-    return one if len(one) < 100 else one.replace("(", "(\n    ", 1).replace(", ", ",\n    ")
+    call = QUALIFIED.sub("", ANNOTATION.sub(r"\1\3", str(inspect.signature(function))))
+    if len(name + call) < 100:
+        return name + call
+    parameters, _, answer = call[1:].rpartition(") ->")
+    return f"{name}(\n    " + parameters.replace(", ", ",\n    ") + f",\n) ->{answer}"
 
 
 def _text(member: Any) -> list[str]:

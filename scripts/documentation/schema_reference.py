@@ -1,4 +1,4 @@
-"""Reference of files: the fields of a pydantic model and of those in it, with type, default, bounds and meaning."""
+"""Reference of files: the fields of a pydantic model and of those in it, with type, bounds, default and meaning."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import ast
 import inspect
 import json
 import textwrap
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel
 
-from scripts.documentation.markdown import cell, table
+from scripts.documentation.markdown import cell, pages_linked, table
 
 Schema = Mapping[str, Any]
 BOUNDS = {
@@ -56,7 +56,7 @@ def _references(part: Any) -> Iterator[str]:
 
 
 def _about(schema: Schema) -> list[str]:
-    return [inspect.cleandoc(schema.get("description", "")).replace("<", "&lt;")]
+    return [pages_linked(inspect.cleandoc(schema.get("description", "")).replace("<", "&lt;"))]
 
 
 def _fields(schema: Schema, model: type[BaseModel] | None, hidden: frozenset[str]) -> Iterator[str]:
@@ -71,9 +71,17 @@ def _fields(schema: Schema, model: type[BaseModel] | None, hidden: frozenset[str
         if key in hidden:
             continue
         meaning = field.get("description") or meanings.get(by_alias.get(key, key), "")
-        default = "required" if key in required else f"`{cell(json.dumps(field.get('default'), ensure_ascii=False))}`"
-        rows.append((f"`{key}`", _type(field), default, cell(meaning)))
-    yield from table(("field", "type", "default", "meaning"), rows)
+        kind = f"{_type(field)}; {_default(key, field, required)}"
+        rows.append((f"`{key}`", f"{kind}<br>{pages_linked(cell(meaning))}" if meaning else kind))
+    yield from table(("field", "type; default; meaning"), rows)
+
+
+def _default(key: str, field: Schema, required: Sequence[str]) -> str:
+    if key in required:
+        return "required"
+    default = field.get("default")
+    # Of a table, each key has its own default; TOML has no null.
+    return "optional" if default is None or isinstance(default, Mapping) else f"default `{cell(json.dumps(default))}`"
 
 
 def _type(schema: Schema) -> str:

@@ -17,6 +17,7 @@ OUTSIDE = {
     "CONTRIBUTING.md": "docs/contributing.md",
     "CHANGELOG.md": "docs/changelog.md",
     "LICENSE": "docs/licence.txt",
+    "scripts/documentation/iframe-worker.js": "docs/assets/iframe-worker.js",
 }
 """Files above docs/, and where the site has them."""
 CODES = {kind.code for kind in all_errors()}
@@ -28,6 +29,7 @@ def write_sources(folder: Path) -> None:
     """Write `docs/` and `mkdocs.yml` into an empty folder, for Zensical."""
     shutil.copytree(ROOT / "docs", folder / "docs")
     for name, place in OUTSIDE.items():
+        (folder / place).parent.mkdir(exist_ok=True)
         shutil.copy(ROOT / name, folder / place)
     for name, (_, text) in REFERENCE.items():
         (folder / "docs" / name).parent.mkdir(exist_ok=True)

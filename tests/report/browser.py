@@ -46,10 +46,8 @@ class Browser:
         assert "error" not in answer, answer["error"]
         return dict(answer["result"])
 
-    def open(self, page: Path | str, width: int, media: Mapping[str, str] | None = None, kind: str = "") -> None:
-        """Open a file, or an address, at a width in CSS pixels. media: features, such as `prefers-color-scheme`;
-        kind: `print`.
-        """
+    def open(self, page: Path, width: int, media: Mapping[str, str] | None = None, kind: str = "") -> None:
+        """Open a file at a width in CSS pixels. media: features, such as `prefers-color-scheme`; kind: `print`."""
         self.requests.clear()
         self.complaints.clear()
         features = [{"name": name, "value": value} for name, value in (media or {}).items()]
@@ -57,7 +55,7 @@ class Browser:
         self.call(
             "Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=width < 600
         )
-        self.call("Page.navigate", url=page if isinstance(page, str) else page.absolute().as_uri())
+        self.call("Page.navigate", url=page.absolute().as_uri())
         while self.evaluate("document.readyState") != "complete":
             time.sleep(0.01)
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import functools
-import threading
-from collections.abc import Iterator
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+import json
+import re
 from pathlib import Path
 
 import pytest
@@ -13,7 +11,7 @@ import pytest
 from scripts.documentation.__main__ import build
 from scripts.documentation.links import faults
 from scripts.documentation.reference_pages import REFERENCE
-from scripts.documentation.sources import ROOT, site_page
+from scripts.documentation.sources import OUTSIDE, ROOT, site_page
 from tests.report.browser import CHROMIUM, browser
 
 HTML = '<link rel="stylesheet" href="s.css"><h1 id="here">x</h1><a href="#here">a</a><a href="b.html#there">b</a>'
@@ -36,29 +34,12 @@ SEARCH = """(async () => {
 """Types into the search of a page, and waits for what it finds."""
 
 
-class Quiet(SimpleHTTPRequestHandler):
-    """Server of a folder that writes no log."""
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     pytest.importorskip("zensical")
     out = tmp_path_factory.mktemp("site") / "site"
     assert build(out) == []
     return out
-
-
-@pytest.fixture
-def served(site: Path) -> Iterator[str]:
-    """Address of the site on this machine."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(site)))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
 
 
 def test_a_reader_finds_photos_a_code_and_the_report_in_one_click(site: Path) -> None:
@@ -87,16 +68,33 @@ def test_every_page_of_the_reference_is_whole(site: Path) -> None:
         assert [word for word in words if word not in page] == []
 
 
+def test_the_index_of_the_search_has_words_of_codes_and_of_commands(site: Path) -> None:
+    index = json.loads((site / "search.json").read_text())["items"]
+    assert f"var __index = {(site / 'search.json').read_text()}".rstrip("; \n") == (
+        (site / "search.js").read_text().rstrip("; \n")
+    )
+    for words, place in {
+        "EK206": "reference/errors.html#ek206",
+        "edgekit rollback": "reference/command-line.html#edgekit-rollback",
+        "--canary": "reference/command-line.html#edgekit-flash",
+        "accuracy_drop": "reference/profile-file.html#gates",
+    }.items():
+        assert place in [item["location"] for item in index if words in f"{item['title']} {item['text']}"]
+
+
 @pytest.mark.browses
 @pytest.mark.skipif(not CHROMIUM, reason="no Chromium")
-def test_search_finds_a_code_and_no_page_asks_another_host(served: str, tmp_path: Path) -> None:
+def test_from_the_folder_search_finds_a_code_pages_fit_a_telephone_and_nothing_is_asked_of_a_host(
+    site: Path, tmp_path: Path
+) -> None:
     with browser(tmp_path / "profile") as page:
-        page.call(
-            "Network.emulateNetworkConditions", offline=False, latency=0, downloadThroughput=-1, uploadThroughput=-1
-        )
-        page.open(f"{served}/tutorials/ci.html", 1280)
-        assert page.evaluate(SEARCH).startswith(f"{served}/reference/errors.html?h=EK206#ek206")
-        assert [url for url in page.requests if not url.startswith((served, "data:", "blob:"))] == []
+        for name in ("index", "tutorials/photos-to-a-pi", "reference/command-line", "reference/report-json"):
+            page.open(site / f"{name}.html", 390)
+            assert page.evaluate("document.documentElement.scrollWidth") == 390
+            assert [url for url in page.requests if not url.startswith((site.as_uri(), "data:", "blob:"))] == []
+        assert page.evaluate(SEARCH).startswith(f"{site.as_uri()}/reference/errors.html?h=#ek206")
+        assert page.complaints == []
+        assert [url for url in page.requests if not url.startswith((site.as_uri(), "data:", "blob:"))] == []
 
 
 def test_a_dead_link_a_dead_anchor_and_a_fetch_from_another_host_are_faults(tmp_path: Path) -> None:
@@ -125,6 +123,8 @@ def test_a_page_links_codes_and_made_pages_and_leaves_code_as_it_is() -> None:
 
 
 def test_the_navigation_has_every_page_but_those_of_single_decisions() -> None:
-    told = (ROOT / "mkdocs.yml").read_text()
+    """A new page of docs/ gets its line in mkdocs.yml, below the heading where a reader looks for it."""
+    told = re.findall(r"^ +- (?:[^:\n]+: )?([\w/.-]+\.md)$", (ROOT / "mkdocs.yml").read_text(), re.MULTILINE)
     pages = {path.relative_to(ROOT / "docs").as_posix() for path in (ROOT / "docs").rglob("*.md")} | REFERENCE.keys()
-    assert [page for page in sorted(pages) if not page.startswith("decisions/0") and page not in told] == []
+    expected = {page for page in pages if not page.startswith("decisions/0")}
+    assert sorted(told) == sorted(expected | {Path(place).name for place in OUTSIDE.values() if place.endswith(".md")})
