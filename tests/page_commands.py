@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
+
+from edgekit.cli import completion
 
 SHELLS = ("sh", "bash", "console", "yaml")
 INDENTED = re.compile(r"^ {4,}((?:scripts/)?edgekit [^\n]*)", re.MULTILINE)
@@ -16,6 +18,8 @@ SPAN = re.compile(r"(?<!`)`(edgekit [^`]+)`")
 NEXT = re.compile(r" && | \|\|? | & |; | {3,}(?=[a-z])| #| \d?>")
 """What ends a command in its line: another command, a comment or what it does, a file for its output."""
 OPTIONAL = re.compile(r"\[(--[^\]]*)\]")
+MISTYPED = "raspbery-pi"
+"""Target by which pages show what a wrong name is answered with."""
 CHOICE = re.compile(r"(?<=\s)([a-z]+)(?:\|[a-z]+)+(?=\s|$)")
 
 
@@ -70,14 +74,27 @@ def refusal(line: Line) -> str:
         name, *rest = rest
         command = below[name]
     try:
-        with command.make_context(name, rest):
-            return ""
+        with command.make_context(name, rest) as context:
+            return _unknown_names(context.params)
     except SystemExit:  # of --help
         return ""
     except TyperException as error:
         told = str(error)
     part = not line.whole or "…" in line.text
     return "" if part and (told.startswith("Missing parameter") or "requires an argument" in told) else told
+
+
+def _unknown_names(parameters: Mapping[str, Any]) -> str:
+    """Return what has no such name; names in capitals are the reader's own."""
+    for name, known in {
+        "target": completion.targets,
+        "profile": completion.profiles,
+        "example": completion.examples,
+    }.items():
+        value = parameters.get(name)
+        if isinstance(value, str) and value.islower() and value not in (*known(value), MISTYPED):
+            return f"no {name} is named '{value}'"
+    return ""
 
 
 @lru_cache

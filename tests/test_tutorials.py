@@ -17,7 +17,7 @@ TUTORIALS = sorted((ROOT / "docs/tutorials").glob("*.md"))
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *TUTORIALS]
 ADDRESS = re.compile(r"\bssh://\w+@([\w-]+)(?:\.local)?\b|\badb://")
 """Boards of the pages. A folder of this machine stands for each."""
-LONGEST = 170
+LONGEST = 175
 """Lines of a tutorial: two screens, and the programs that it starts from."""
 
 
@@ -76,6 +76,8 @@ def test_the_command_line_takes_each_command_of_a_page(
         ("edgekit build --target host --ci gitlab", "not one of 'github'"),
         ("edgekit build --backend onnx", "Missing parameter: target"),
         ("edgekit build --target host twice", "extra argument"),
+        ("edgekit build --target hots", "no target is named 'hots'"),
+        ("edgekit plan --target host --profile int9", "no profile is named 'int9'"),
         ("edgekit export", ""),
         ("edgekit build --target host [--ci github]  # and so on", ""),
     ],
