@@ -44,6 +44,7 @@ NIGHTLY = {
     "tests/projects/test_emulated.py": ("*segmenter*", "*every_length*"),
     "tests/projects/test_vision.py": ("*face*", "*int8*pose-tflite*"),
     "tests/scripts/test_chaos.py": ("*five*",),
+    "tests/test_tutorials.py": ("*does_what_it_shows*",),
 }
 """By file, patterns of `fnmatch` for the names of its tests, with their parameters."""
 

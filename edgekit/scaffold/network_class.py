@@ -12,6 +12,8 @@ from edgekit.errors import ScaffoldError
 
 CLASS_COUNTS = frozenset({"num_classes", "n_classes", "nclasses", "num_class", "classes", "num_labels", "n_labels"})
 """Names of arguments that take the number of classes."""
+BASES = frozenset({"Module", "Sequential", "LightningModule"})
+"""Classes of torch and Lightning whose children are networks."""
 LOADS = "load_state_dict"
 
 
@@ -79,7 +81,7 @@ def _networks(path: Path, everything: bool = False) -> Iterator[NetworkClass]:
     classes = {node.name: node for node in body if isinstance(node, ast.ClassDef)}
     modules: dict[str, ast.ClassDef] = {}
     for name, node in classes.items():
-        if any(_last_name(base) == "Module" or _last_name(base) in modules for base in node.bases):
+        if any(_last_name(base) in BASES or _last_name(base) in modules for base in node.bases):
             modules[name] = node
     functions = [node for node in body if isinstance(node, ast.FunctionDef) and _makes_network(node, set(modules))]
     makers: list[ast.ClassDef | ast.FunctionDef] = [*modules.values(), *functions]
@@ -105,7 +107,7 @@ def _makes_network(function: ast.FunctionDef, modules: set[str]) -> bool:
     ):
         return False
     stated = _last_name(function.returns) if function.returns else ""
-    return stated == "Module" or stated in modules or (not stated and bool(modules & set(_names(function))))
+    return stated in BASES or stated in modules or (not stated and bool(modules & set(_names(function))))
 
 
 def _network(module: str, name: str, arguments: ast.arguments | None, loads: bool) -> NetworkClass:

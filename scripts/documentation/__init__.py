@@ -1,0 +1,1 @@
+"""Documentation site: the pages of docs/, and a reference that is made from the code, built by Zensical."""
