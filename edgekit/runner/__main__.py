@@ -62,6 +62,10 @@ def _run_verb(args: argparse.Namespace) -> dict[str, Any]:
         return describe(args.model, args.format, dict(map(stated_shape, args.shape)))
     if args.verb == "serve":
         return _serve(args)
+    if args.verb == "windows":
+        from .verbs.windows import windows
+
+        return windows(args.root, args.after, args.acknowledge)
     with lifecycle.slot_in_use(args.slot):
         return _run_model_verb(args)
 
@@ -140,6 +144,10 @@ def _parser() -> argparse.ArgumentParser:
     served.add_argument("--queue", type=_at_least_one, default=64)
     served.add_argument("--limit", type=float, default=30.0, help="seconds of one inference")
     served.add_argument("--check", type=float, default=300.0, help="seconds between two verifications of the files")
+    counted = verbs.add_parser("windows")
+    counted.add_argument("root", type=Path)
+    counted.add_argument("--after", metavar="EPOCH:NUMBER", help="windows behind that one alone")
+    counted.add_argument("--acknowledge", metavar="EPOCH:NUMBER", help="the caller has all up to that one")
     for name in ("selftest", "latency", "instructions", "accuracy", "operators", "throughput", "generate"):
         verb = verbs.add_parser(name)
         verb.add_argument("slot", type=Path)

@@ -4,6 +4,8 @@ ROOT/a, ROOT/b         the A/B slots: an unpacked bundle each
 ROOT/probe/NAME        an unpacked bundle that is measured and never served
 SLOT/manifest.json     what a bundle holds; SLOT/manifest.sig its signatures; SLOT/engine.json its engine plan
 SLOT/npu.json          the context binaries in it, for the NPUs of named chips
+SLOT/monitor.json      the bins that the served model's inputs and answers are counted in
+ROOT/watch             the counts, a file a window
 """
 
 from __future__ import annotations
@@ -14,6 +16,8 @@ MANIFEST = "manifest.json"
 SIGNATURE = "manifest.sig"
 PLAN = "engine.json"
 CONTEXTS = "npu.json"
+MONITOR = "monitor.json"
+WATCH = "watch"
 NPU = "npu"
 """Folder of the context binaries in a slot."""
 SLOTS = ("a", "b")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import select
 import socket
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any
@@ -14,11 +15,14 @@ from .frame import COUNT, REQUEST, answer_frame
 if TYPE_CHECKING:
     from ..model.tensors import Array
     from ..runtimes.model import LoadedModel
+    from ..watch.answer_counter import AnswerCounter
     from .served_slot import ServedBundle
     from .tensor_message import InferRequest, TensorMessages
 
 Received = tuple[int | None, memoryview]
 """Bytes of JSON, None for all of it, and the body."""
+Inference = Any
+"""Columns [N, …] as the model took them, real outputs [N, …], count of requests, and nanoseconds."""
 STATUS = {"data": 400}
 """HTTP status by kind of a RunnerError; 500 of any other."""
 
@@ -30,7 +34,7 @@ def work(served: ServedBundle, threads: int, channel: socket.socket) -> None:
     written meanwhile does not have the digest.
     """
     try:
-        model, messages = _load(served, threads)
+        model, messages, counter = _load(served, threads)
     except Exception as error:  # noqa: BLE001 whatever a runtime raises must reach the server
         _announce(channel, failure(error))
         return
@@ -46,16 +50,33 @@ def work(served: ServedBundle, threads: int, channel: socket.socket) -> None:
     )
     batch = manifest.inputs[0].shape[0]
     while True:
+        if counter:
+            _wait(channel, counter)
         requests = _receive(channel)
         if requests is None:
-            return
+            break
         parts: list[bytes] = []
-        for answer in _answers(model, messages, requests, batch):
+        inferences: list[Inference] = []
+        for answer in _answers(model, messages, requests, batch, inferences):
             parts += answer
         _send(channel, parts)
+        if counter:
+            for inference in inferences:
+                counter.count(*inference)
+    if counter:
+        counter.close()
 
 
-def _load(served: ServedBundle, threads: int) -> tuple[LoadedModel, TensorMessages]:
+def _wait(channel: socket.socket, counter: AnswerCounter) -> None:
+    """Wait for a request, and write counts that are due meanwhile."""
+    poll = select.poll()
+    poll.register(channel, select.POLLIN)
+    counter.tick()
+    while counter.wait_s is not None and not poll.poll(1000 * counter.wait_s + 1):
+        counter.tick()
+
+
+def _load(served: ServedBundle, threads: int) -> tuple[LoadedModel, TensorMessages, AnswerCounter | None]:
     from ..model.manifest import read_manifest
     from ..model.sequences import read_steps
     from ..model.slot_accelerator import accelerator_of_slot
@@ -63,17 +84,28 @@ def _load(served: ServedBundle, threads: int) -> tuple[LoadedModel, TensorMessag
     from ..runtimes.model import LoadedModel
     from ..slots.admission import admit
     from ..slots.trust import Trust
+    from ..watch.answer_counter import AnswerCounter
     from .tensor_message import ServedSignature, TensorMessages
 
     manifest = read_manifest(served.slot, accelerator_of_slot(served.slot))
     golden, _ = read_steps(served.slot / "golden" / "inputs", manifest)
     model = LoadedModel.load(manifest, threads, row(golden, 0))
+    counter = AnswerCounter.of(served.slot, served.slot.parent, served.digest, manifest, row(golden, 0))
     admit(served.slot, served.digest, Trust.of(served.slot.parent))
-    return model, TensorMessages(ServedSignature.of(manifest), served.name, served.version)
+    return model, TensorMessages(ServedSignature.of(manifest), served.name, served.version), counter
 
 
-def _answers(model: LoadedModel, messages: TensorMessages, requests: list[Received], batch: int) -> list[list[bytes]]:
-    """Answer each request: together as far as one batch of the model holds them, else one after another."""
+def _answers(
+    model: LoadedModel,
+    messages: TensorMessages,
+    requests: list[Received],
+    batch: int,
+    inferences: list[Inference],
+) -> list[list[bytes]]:
+    """Answer each request: together as far as one batch of the model holds them, else one after another.
+
+    inferences: to which each inference that was made is added, to be counted once the answers are sent.
+    """
     started = perf_counter_ns()
     read: list[InferRequest | list[bytes]] = [_read(messages, request) for request in requests]
     columns = [each.columns for each in read if not isinstance(each, list)]
@@ -81,7 +113,7 @@ def _answers(model: LoadedModel, messages: TensorMessages, requests: list[Receiv
         return [each for each in read if isinstance(each, list)]
     if len({tuple(column.shape[1:] for column in each) for each in columns}) > 1:
         # Samples of several lengths are no batch.
-        return [answer for request in requests for answer in _answers(model, messages, [request], batch)]
+        return [answer for request in requests for answer in _answers(model, messages, [request], batch, inferences)]
     joined = columns[0] if len(columns) == 1 else _joined(columns)
     input_ns = perf_counter_ns() - started
     try:
@@ -90,6 +122,7 @@ def _answers(model: LoadedModel, messages: TensorMessages, requests: list[Receiv
         refused = _refused(error)
         return [each if isinstance(each, list) else refused for each in read]
     infer_ns = perf_counter_ns() - started - input_ns
+    inferences.append((joined, outputs, len(columns), infer_ns))
     answers, at = [], 0
     for each in read:
         if isinstance(each, list):

@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from .served_slot import ServedBundle
 
 
+FINISH_S = 2.0
+"""Time limit of a worker's last writing, once the server has drained."""
+
+
 class Ticket:
     """A request in the queue, or with a worker."""
 
@@ -101,6 +105,15 @@ class WorkerProcess:
             with contextlib.suppress(OSError):
                 os.kill(self.pid, signal.SIGKILL)
             self._gone()
+
+    def finish(self) -> None:
+        """Let it write what it has counted, and end; it has FINISH_S for that."""
+        if self.is_idle:
+            self._stream.close()  # which ends it
+            until = time.monotonic() + FINISH_S
+            while not os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT | os.WNOHANG) and time.monotonic() < until:
+                time.sleep(0.005)
+        self.end()
 
     def _arrived(self) -> None:
         while not self.ended:
