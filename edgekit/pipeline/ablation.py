@@ -22,8 +22,9 @@ from edgekit.measure.device.scratch_install import scratch_install
 from edgekit.parity.ablation import Ablated, Ablation, RecipeCost, accuracy_effect, metric_of
 from edgekit.parity.compare import compare, summarize
 from edgekit.parity.comparison import Comparison
-from edgekit.pipeline.build import ENOUGH, compilation_of, eager_answers, evaluation, verify_stage
+from edgekit.pipeline.build import ENOUGH, compilation_of, eager_answers, evaluation
 from edgekit.pipeline.flash import choose_runtime
+from edgekit.pipeline.host_answers import verify_stage
 from edgekit.pipeline.request import BuildRequest, check_request
 from edgekit.pipeline.run import EMULATED, Trial
 from edgekit.pipeline.stages.compile import Compilation, Compiled
@@ -184,7 +185,7 @@ class AblationSession:
         entry = compilation.line.find(stage.name, stage.key)
         if entry is None:
             with _packed(compilation, compiled) as bundle:
-                entry = stage.run(compilation.line, bundle)
+                entry = stage.run(compilation.line, lambda: bundle)
         return store.load(entry / "measurement")
 
     def _compared(self, recipe: Measured, reference: Measurement, candidate: Measurement) -> Comparison:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from pathlib import Path
 
 from edgekit.bundle.archive import Bundle
@@ -12,10 +10,11 @@ from edgekit.cache import digest_of, tool_versions
 from edgekit.errors import EdgekitError, ForwardError
 from edgekit.ir.measurement import Measurement
 from edgekit.measure import store
-from edgekit.measure.device.installed_bundle import outputs_in_parts, unpacked
 from edgekit.pipeline.both_endpoints import BothEndpoints, Respondent
+from edgekit.pipeline.bundle_with_bins import bundle_with_bins
 from edgekit.pipeline.evidence import Evidence
 from edgekit.pipeline.exclusive_folder import exclusive
+from edgekit.pipeline.host_answers import measured_on_host, on_host
 from edgekit.pipeline.outside_samples import check_outside
 from edgekit.pipeline.request import BuildRequest
 from edgekit.pipeline.robustness import plan_of
@@ -24,7 +23,6 @@ from edgekit.pipeline.stages.float_parity import check_float_parity
 from edgekit.pipeline.stages.inputs import CachedData
 from edgekit.pipeline.stages.labels import check_labels
 from edgekit.pipeline.stages.mixed_precision import resolve_mixed_precision
-from edgekit.pipeline.stages.pack import pack_bundle
 from edgekit.pipeline.stages.precision_repair import repaired_compilation
 from edgekit.pipeline.stages.stage import Stage
 from edgekit.pipeline.stages.stage_runner import StageRunner
@@ -50,8 +48,8 @@ def build(request: BuildRequest, line: StageRunner, out: Path, key: SigningKey, 
             compilation.network.release()
             with blamed(compilation):
                 compiled = finished()
-        bundle = pack_bundle(compilation, compiled, key, staging)
-        candidate = on_host(compilation, data, bundle)
+        bundle = bundle_with_bins(compilation, compiled, key, staging)
+        candidate = on_host(compilation, data, lambda: bundle)
         check_float_parity(request.profile, reference, candidate)
         both = both_on_host(compilation, bundle)
         evidence = Evidence(reference, candidate, data.samples.sampling, samples=data.samples, both=both)
@@ -111,32 +109,6 @@ def _measured_eagerly(compilation: Compilation, samples: Samples) -> Measurement
         ) from error
 
 
-def on_host(compilation: Compilation, data: CachedData, bundle: Bundle) -> Measurement:
-    """Measure the artifact of `bundle` on `data`, on this host, by the runner that devices run."""
-    return store.load(verify_stage(compilation, data).run(compilation.line, bundle) / "measurement")
-
-
-def verify_stage(compilation: Compilation, data: CachedData) -> Stage[[Bundle]]:
-    """The stage that runs the artifact on `data`, on this host; run with the packed bundle."""
-
-    def compute_key() -> str:
-        versions = tool_versions(compilation.request.backend.packages)
-        return digest_of({"stage": "verify", "artifact": compilation.lower.key, "data": data.key, "versions": versions})
-
-    def make(out: Path, bundle: Bundle) -> None:
-        store.save(_measured_on_host(bundle, data.samples), out / "measurement")
-
-    return Stage("verify", compute_key, make)
-
-
-def _measured_on_host(bundle: Bundle, samples: Samples) -> Measurement:
-    with tempfile.TemporaryDirectory() as scratch:
-        folder = Path(scratch) / "bundle"
-        bundle.extract(folder)
-        with unpacked(folder) as endpoint:
-            return outputs_in_parts(endpoint, samples, os.cpu_count() or 1)
-
-
 def eager_respondent(compilation: Compilation) -> Respondent:
     """The float network, for other samples than the evaluation set."""
     versions = tool_versions(("torch",))
@@ -148,5 +120,5 @@ def both_on_host(compilation: Compilation, bundle: Bundle) -> BothEndpoints:
     """The float network and the artifact of `bundle`, on this host, for other samples than the evaluation set."""
     versions = tool_versions(compilation.request.backend.packages)
     key = lambda: digest_of({"artifact": compilation.lower.key, "versions": versions})  # noqa: E731
-    artifact = Respondent(lambda samples, shards: _measured_on_host(bundle, samples), key)
+    artifact = Respondent(lambda samples, shards: measured_on_host(bundle, samples), key)
     return BothEndpoints(eager_respondent(compilation), artifact, compilation.line)

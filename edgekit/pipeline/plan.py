@@ -9,7 +9,8 @@ from typing import Any
 from edgekit.backends.store import load_artifact
 from edgekit.parity.chance import defaults
 from edgekit.pipeline.adversarial import STAGE as ADVERSARIAL
-from edgekit.pipeline.build import ENOUGH, evaluation, reference_stage, verify_stage
+from edgekit.pipeline.build import ENOUGH, evaluation, reference_stage
+from edgekit.pipeline.host_answers import verify_stage
 from edgekit.pipeline.request import BuildRequest
 from edgekit.pipeline.stages.accelerator_fits import accelerator_fits, unused_accelerators
 from edgekit.pipeline.stages.compile import Compilation

@@ -28,20 +28,21 @@ from edgekit.parity.generation_record import GenerationRecord, generation_record
 from edgekit.pipeline.accelerator_trial import accelerator_remark, refusal
 from edgekit.pipeline.accuracy_budget import affordable, is_large
 from edgekit.pipeline.both_endpoints import BothEndpoints, Respondent
-from edgekit.pipeline.build import compilation_of, eager_answers, eager_respondent, evaluation, on_host
+from edgekit.pipeline.build import compilation_of, eager_answers, eager_respondent, evaluation
+from edgekit.pipeline.bundle_with_bins import bundle_with_bins
 from edgekit.pipeline.commit_or_rollback import commit_or_roll_back, take_back
 from edgekit.pipeline.early_stopping import EarlyStopping
 from edgekit.pipeline.evidence import Evidence
 from edgekit.pipeline.exclusive_folder import exclusive
 from edgekit.pipeline.flash import check_runtime, choose_runtime
 from edgekit.pipeline.generation import check_project, check_prompt
+from edgekit.pipeline.host_answers import on_host
 from edgekit.pipeline.request import BuildRequest
 from edgekit.pipeline.robustness import plan_of
 from edgekit.pipeline.sample_order import SampleOrder
 from edgekit.pipeline.stages.compile import Compilation
 from edgekit.pipeline.stages.float_baseline import is_required, measure_float
 from edgekit.pipeline.stages.inputs import CachedData
-from edgekit.pipeline.stages.pack import pack_bundle
 from edgekit.pipeline.stages.stage_runner import StageRunner
 from edgekit.pipeline.stages.vendor_comparison import blamed
 from edgekit.pipeline.verdict import decide
@@ -116,7 +117,7 @@ def run(
         request = compilation.request
         with compilation.lowered() as finished, blamed(compilation):
             compiled = finished()
-        bundle = pack_bundle(compilation, compiled, key, staging)
+        bundle = bundle_with_bins(compilation, compiled, key, staging)
         if trial.prompt:
             check_prompt(bundle.manifest, trial.prompt)
         float_file = _float_file(compilation, device, runtime, key, data)
@@ -127,7 +128,7 @@ def run(
             data = _affordable(on_choice(installation, chosen), request, line, data, samples)
             # The host's outputs first: they tell nothing of a device, and cost no time on one.
             compared = device.kind != "local" or (chosen is not None and chosen.kind != CPU)
-            host = on_host(compilation, data, bundle) if compared else None
+            host = on_host(compilation, data, lambda: bundle) if compared else None
             reference, measured = _reference(compilation, data, device.kind), data.samples
 
             def judged(chosen: AcceleratorChosen | None) -> Report:

@@ -74,6 +74,10 @@ def _run_verb(args: argparse.Namespace) -> dict[str, Any]:
 
         work(args.root, args.digest, args.threads, socket.socket(fileno=args.channel))
         return {}
+    if args.verb == "windows":
+        from .verbs.windows import windows
+
+        return windows(args.root, args.after, args.acknowledge)
     with lifecycle.slot_in_use(args.slot):
         return _run_model_verb(args)
 
@@ -163,6 +167,10 @@ def _parser() -> argparse.ArgumentParser:
     worker.add_argument("--digest", required=True)
     worker.add_argument("--threads", type=_at_least_one, required=True)
     worker.add_argument("--channel", type=int, required=True, help="descriptor of the socket to the server")
+    counted = verbs.add_parser("windows")
+    counted.add_argument("root", type=Path)
+    counted.add_argument("--after", metavar="EPOCH:NUMBER", help="windows behind that one alone")
+    counted.add_argument("--acknowledge", metavar="EPOCH:NUMBER", help="the caller has all up to that one")
     for name in ("selftest", "latency", "instructions", "accuracy", "operators", "throughput", "generate"):
         verb = verbs.add_parser(name)
         verb.add_argument("slot", type=Path)

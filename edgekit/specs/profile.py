@@ -12,6 +12,7 @@ from pydantic import Field, field_validator, model_validator
 from edgekit.errors import Misfit
 from edgekit.specs.compression import Prune, Quantize, Recover
 from edgekit.specs.cost import Cost
+from edgekit.specs.monitor import MonitorSpec
 from edgekit.specs.robustness import RobustnessSpec
 from edgekit.specs.sparse_kernels import refusal
 from edgekit.specs.spec import Flag, Real, Spec, Whole
@@ -214,6 +215,7 @@ class Profile(Spec):
     accelerator: AcceleratorPreference = AcceleratorPreference()
     robustness: RobustnessSpec = RobustnessSpec()
     gates: Gates = Gates()
+    monitor: MonitorSpec = MonitorSpec()
     cost: Cost | None = None
     """Prices for the report; a report against a server shows the cost of answers even without them."""
 

@@ -7,6 +7,7 @@ import sys
 from scripts.benchmark import (
     build,
     compression,
+    counting,
     emulation,
     errors,
     flash,
@@ -25,6 +26,7 @@ from scripts.benchmark import (
 BENCHMARKS = {
     "build": build.main,
     "compression": compression.main,
+    "counting": counting.main,
     "emulation": emulation.main,
     "errors": errors.main,
     "flash": flash.main,

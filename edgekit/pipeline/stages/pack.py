@@ -27,7 +27,7 @@ from edgekit.pipeline.stages.acceleration import acceleration_of
 from edgekit.pipeline.stages.compile import GOLDEN, Compilation, Compiled
 from edgekit.pipeline.stages.data_governance import data_card
 from edgekit.pipeline.stages.inputs import CachedData
-from edgekit.runner.layout import CONTEXTS, NPU, PLAN
+from edgekit.runner.layout import CONTEXTS, MONITOR, NPU, PLAN
 from edgekit.runner.processing.audio import audio_digest
 from edgekit.runner.processing.golden import golden_digest
 from edgekit.runner.runtimes.qnn_library import DISTRIBUTION as NPU_PACKAGE
@@ -55,8 +55,13 @@ range of 15.4, by onnxruntime.
 """
 
 
-def pack_bundle(compilation: Compilation, compiled: Compiled, key: SigningKey, out: Path) -> Bundle:
-    """Write the bundle into the folder `out`, under the request's name, and sign it. Raises StorageError."""
+def pack_bundle(
+    compilation: Compilation, compiled: Compiled, key: SigningKey, out: Path, bins: bytes | None = None
+) -> Bundle:
+    """Write the bundle into the folder `out`, under the request's name, and sign it. Raises StorageError.
+
+    bins: content of `monitor.json`; None leaves it out.
+    """
     files: dict[str, Source] = {path.name: path for path in compiled.artifact.files}
     golden = compiled.golden
     files |= {f"golden/{path.relative_to(golden).as_posix()}": path for path in sorted(golden.rglob("*.npy"))}
@@ -74,6 +79,7 @@ def pack_bundle(compilation: Compilation, compiled: Compiled, key: SigningKey, o
     files |= {path: source for _, path, source in _raw(compilation)}
     card = data_card(compilation)
     files |= {card_file.JSON: card.to_json(), card_file.MARKDOWN: card.to_markdown()}
+    files |= {} if bins is None else {MONITOR: bins}
     tokenizers = read_tokenizers(request.project)  # once more: they may have changed since the build began
     files |= {_tokenizer_path(name): tokenizer.content for name, tokenizer in tokenizers.items()}
     return pack(describe(compilation, compiled), files, key, out / f"{compilation.request.name}.edgekit")

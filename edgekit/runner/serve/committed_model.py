@@ -23,6 +23,8 @@ class CommittedModel(NamedTuple):
     bundle: ServedBundle
     loaded: LoadedModel
     signature: ServedSignature
+    first: list[Array]
+    """One golden sample, [1, …] an input, as the model takes it."""
 
     @classmethod
     def load(cls, bundle: ServedBundle, threads: int) -> CommittedModel:
@@ -33,9 +35,10 @@ class CommittedModel(NamedTuple):
         """
         manifest = read_manifest(bundle.slot, accelerator_of_slot(bundle.slot))
         golden, _ = read_steps(bundle.slot / "golden" / "inputs", manifest)
-        loaded = LoadedModel.load(manifest, threads, row(golden, 0))
+        first = row(golden, 0)
+        loaded = LoadedModel.load(manifest, threads, first)
         admit(bundle.slot, bundle.digest, Trust.of(bundle.slot.parent))
-        return cls(bundle, loaded, ServedSignature.of(manifest))
+        return cls(bundle, loaded, ServedSignature.of(manifest), first)
 
     @property
     def batch(self) -> int:

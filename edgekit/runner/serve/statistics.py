@@ -15,6 +15,8 @@ class ModelStatistics:
         self._counts = dict.fromkeys(PARTS, 0)
         self._total_ns = dict.fromkeys(PARTS, 0)
         self._executions, self._last_ms = 0, 0
+        self.lost_rows = 0
+        """Requests that are missing in the counts of ROOT/watch: its disk was full, or failed."""
 
     def succeeded(self, whole_ns: int, queue_ns: int, input_ns: int, infer_ns: int, output_ns: int) -> None:
         """Count a request that was answered. whole_ns: from its arrival to its answer; the others are parts of it."""
@@ -49,4 +51,5 @@ class ModelStatistics:
             "execution_count": self._executions,
             "inference_stats": spent,
             "batch_stats": [],
+            "uncounted": self.lost_rows,
         }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import select
 import socket
 from pathlib import Path
 from time import perf_counter_ns
@@ -15,11 +16,14 @@ from .served_slot import read_served
 
 if TYPE_CHECKING:
     from ..model.tensors import Array
+    from ..watch.answer_counter import AnswerCounter
     from .committed_model import CommittedModel
     from .tensor_message import InferRequest, TensorMessages
 
 Received = tuple[int | None, memoryview]
 """Bytes of JSON, None for all of it, and the body."""
+Inference = Any
+"""Columns [N, …] as the model took them, real outputs [N, …], count of requests, and nanoseconds."""
 STATUS = {"data": 400}
 """HTTP status by kind of a RunnerError; 500 of any other."""
 
@@ -30,6 +34,7 @@ def work(root: Path, digest: str, threads: int, channel: socket.socket) -> None:
     digest: the bundle that the server wants; another one is refused.
     """
     try:
+        from ..watch.answer_counter import AnswerCounter
         from .committed_model import CommittedModel
         from .tensor_message import TensorMessages
 
@@ -38,22 +43,45 @@ def work(root: Path, digest: str, threads: int, channel: socket.socket) -> None:
             raise RunnerError("state", "another bundle has been committed meanwhile")
         model = CommittedModel.load(served, threads)
         messages = TensorMessages(model.signature, served.name, served.version)
+        counter = AnswerCounter.of(served.slot, root, digest, model.loaded.manifest, model.first)
     except Exception as error:  # noqa: BLE001 whatever a runtime raises must reach the server
         _announce(channel, failure(error))
         return
     _announce(channel, model.metadata)
     while True:
+        if counter:
+            _wait(channel, counter)
         requests = _receive(channel)
         if requests is None:
-            return
+            break
         parts: list[bytes] = []
-        for answer in _answers(model, messages, requests):
+        inferences: list[Inference] = []
+        for answer in _answers(model, messages, requests, inferences):
             parts += answer
         _send(channel, parts)
+        if counter:
+            for inference in inferences:
+                counter.count(*inference)
+    if counter:
+        counter.close()
 
 
-def _answers(model: CommittedModel, messages: TensorMessages, requests: list[Received]) -> list[list[bytes]]:
-    """Answer each request: together as far as one batch of the model holds them, else one after another."""
+def _wait(channel: socket.socket, counter: AnswerCounter) -> None:
+    """Wait for a request, and write counts that are due meanwhile."""
+    poll = select.poll()
+    poll.register(channel, select.POLLIN)
+    counter.tick()
+    while counter.wait_s is not None and not poll.poll(1000 * counter.wait_s + 1):
+        counter.tick()
+
+
+def _answers(
+    model: CommittedModel, messages: TensorMessages, requests: list[Received], inferences: list[Inference]
+) -> list[list[bytes]]:
+    """Answer each request: together as far as one batch of the model holds them, else one after another.
+
+    inferences: to which each inference that was made is added, to be counted once the answers are sent.
+    """
     started = perf_counter_ns()
     read: list[InferRequest | list[bytes]] = [_read(messages, request) for request in requests]
     columns = [each.columns for each in read if not isinstance(each, list)]
@@ -61,7 +89,7 @@ def _answers(model: CommittedModel, messages: TensorMessages, requests: list[Rec
         return [each for each in read if isinstance(each, list)]
     if len({tuple(column.shape[1:] for column in each) for each in columns}) > 1:
         # Samples of several lengths are no batch.
-        return [answer for request in requests for answer in _answers(model, messages, [request])]
+        return [answer for request in requests for answer in _answers(model, messages, [request], inferences)]
     joined = columns[0] if len(columns) == 1 else _joined(columns)
     input_ns = perf_counter_ns() - started
     try:
@@ -70,6 +98,7 @@ def _answers(model: CommittedModel, messages: TensorMessages, requests: list[Rec
         refused = _refused(error)
         return [each if isinstance(each, list) else refused for each in read]
     infer_ns = perf_counter_ns() - started - input_ns
+    inferences.append((joined, outputs, len(columns), infer_ns))
     answers, at = [], 0
     for each in read:
         if isinstance(each, list):

@@ -10,6 +10,7 @@ from collections import deque
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from ..watch.time_counter import TimeCounter
 from .frame import WorkerAnswer
 from .statistics import ModelStatistics
 from .worker_process import Ticket, WorkerProcess
@@ -53,6 +54,7 @@ class WorkerPool:
         """Bundle that answers; None if none does."""
         self.metadata: dict[str, Any] = {}
         self.statistics = ModelStatistics()
+        self._times: TimeCounter | None = None
         self.why = "no model is loaded yet"
         """Reason why nothing is live, or why what is wanted is not."""
 
@@ -95,12 +97,17 @@ class WorkerPool:
                 worker.why = f"its model was not loaded within {LOAD_S:g} s"
                 worker.end()
         self._start_missing(now)
+        if self._times:
+            self._times.tick()
+            self.statistics.lost_rows = self._times.lost_rows
 
     def close(self) -> None:
         """End all workers."""
+        if self._times:
+            self._times.close()
         self.wanted = self.live = None
         for worker in list(self._workers):
-            worker.end()
+            worker.finish()
 
     def _start_missing(self, now: float) -> None:
         if self.wanted is None or now < self._again:
@@ -134,6 +141,10 @@ class WorkerPool:
         else:
             self.statistics.failed(whole_ns)
         ticket.answered(answer)
+        if self._times and answer.status == 200:
+            self._times.answered(whole_ns, ticket.queue_ns)
+        elif self._times:
+            self._times.refused(answer.status)
         if worker.is_idle and worker.bundle != self.live:
             worker.end()
         else:
@@ -142,6 +153,9 @@ class WorkerPool:
     def _go_live(self, worker: WorkerProcess) -> None:
         self.live, self.metadata, self.statistics = worker.bundle, worker.metadata or {}, ModelStatistics()
         self._failures, self.why = 0, ""
+        if self._times:
+            self._times.close()
+        self._times = TimeCounter(worker.bundle.slot.parent, worker.bundle.digest)
         _say(f"'{worker.bundle.name}' {worker.bundle.version} is served")
         for other in list(self._workers):
             if other.is_idle and other.bundle != self.live:
@@ -207,6 +221,8 @@ class WorkerPool:
     def _refuse(self, ticket: Ticket, status: int, why: str) -> None:
         self.statistics.failed(perf_counter_ns() - ticket.arrived_ns)
         ticket.answered(refusal(status, why))
+        if self._times:
+            self._times.refused(status)
 
 
 def refusal(status: int, why: str) -> WorkerAnswer:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import selectors
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 END_S = 5.0
 """Time limit of a worker that has closed its channel."""
+FINISH_S = 2.0
+"""Time limit of a worker's last writing, once the server has drained."""
 
 
 class Ticket:
@@ -110,6 +113,14 @@ class WorkerProcess:
         if not self.ended:
             self._process.kill()
             self._gone()
+
+    def finish(self) -> None:
+        """Let it write what it has counted, and end; it has FINISH_S for that."""
+        if self.is_idle:
+            self._stream.close()  # which ends it
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(FINISH_S)
+        self.end()
 
     def _arrived(self) -> None:
         while not self.ended:

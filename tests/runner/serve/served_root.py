@@ -35,14 +35,18 @@ def commit(
     weights: bytes | None = None,
     before: Callable[[str], None] | None = None,
     python: list[str] | None = None,
+    bins: bytes | None = None,
     **changes: Any,
 ) -> str:
     """Commit the small model with its weights times `scale`; its digest. `before` is told it before it is served.
 
     python: command line by which its state says that it is served; that of this process by default.
+    bins: content of its `monitor.json`; without one for None.
     """
     made = root.parent / "made"
     made.mkdir(parents=True)
+    if bins:
+        (made / "monitor.json").write_bytes(bins)
     scaled = slot.model("onnx").replace(slot.WEIGHTS.tobytes(), (slot.WEIGHTS * np.float32(scale)).tobytes())
     slot.write_slot(made, weights=scaled if weights is None else weights, **{"name": "small", **changes})
     raw = (made / "manifest.json").read_bytes()
