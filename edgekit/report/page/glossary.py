@@ -9,7 +9,7 @@ from edgekit.report.record import ReportRecord
 def glossary(report: ReportRecord) -> str:
     """Part of the page that says what its words mean."""
     terms = "".join(f"<div><dt>{text(term)}</dt><dd>{text(words)}</dd></div>\n" for term, words in _terms(report))
-    return f'<dl class="glossary" aria-label="Words of this page">\n{terms}</dl>\n'
+    return f'<dl class="glossary">\n{terms}</dl>\n'
 
 
 def _terms(report: ReportRecord) -> list[tuple[str, str]]:

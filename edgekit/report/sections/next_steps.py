@@ -110,8 +110,8 @@ def _steps(report: ReportRecord, supplement: Supplement) -> Iterable[NextStep]:
 
 def _ship(report: ReportRecord, device: str, supplement: Supplement) -> Iterable[NextStep]:
     """Steps after every gate passed on the target itself."""
-    words = "See that the device serves it now: `edgekit run` committed it, unless --no-commit left it on trial"
-    yield NextStep(f"{words}, where `edgekit commit` does it.", Supplement().command("status", "--device", device))
+    words = "See that the device serves it now: the run committed it, unless --no-commit left it on trial"
+    yield NextStep(f"{words}, where edgekit commit does it.", Supplement().command("status", "--device", device))
     if report.bundle:
         words = (
             "Ship it to other devices: each serves it once its self-test there has passed; --group GROUP takes many."
