@@ -68,6 +68,13 @@ def missing_name(file: str, name: str, public: Sequence[str]) -> SpecError:
     return SpecError(f"'{file}' has no '{name}'", hint=hint)
 
 
+def forget(root: Path) -> None:
+    """Forget the imported files of a project that has been written anew: the next `resolve` reads them again."""
+    package = _package(root.resolve(), root)
+    for name in [each for each in sys.modules if each == package or each.startswith(f"{package}.")]:
+        del sys.modules[name]
+
+
 def _module(path: Path, root: Path) -> Any:
     # One module a path and project: two projects in one process may both have a `model.py`.
     package = _package(path.parent, root)

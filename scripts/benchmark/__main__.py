@@ -17,6 +17,7 @@ from scripts.benchmark import (
     probe,
     refusal,
     runtimes,
+    silence,
     stops,
     vendor,
 )
@@ -34,6 +35,7 @@ BENCHMARKS = {
     "probe": probe.main,
     "refusal": refusal.main,
     "runtimes": runtimes.main,
+    "silence": silence.main,
     "stops": stops.main,
     "vendor": vendor.main,
 }
