@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import sys
@@ -10,6 +11,7 @@ import warnings
 from pathlib import Path
 from typing import NoReturn
 
+from edgekit.cli import heartbeat
 from edgekit.cli.argv import has_option
 from edgekit.cli.logs import silence_others
 from edgekit.cli.memory import limit_bytes
@@ -38,10 +40,12 @@ def execute(leave: Leave = os._exit) -> NoReturn:
         silence_others()
         warnings.simplefilter("ignore")
     try:
-        # Here, where a signal is already ours: what the commands import takes a third of a second.
-        from edgekit.cli.app import app
+        with _life_signs():
+            # Here, where a signal is already ours: what the commands import takes a third of a second, or a minute on
+            # a machine that is busy.
+            from edgekit.cli.app import app
 
-        app(prog_name="edgekit")
+            app(prog_name="edgekit")
     except BaseException as error:
         # A signal may surface as anything: typer exits on it, and imports that it cuts short fail in their own words.
         if stop.came and getattr(error, "code", None) != 0:
@@ -50,6 +54,12 @@ def execute(leave: Leave = os._exit) -> NoReturn:
             raise
         sys.exit(_fail(error))
     sys.exit(0)
+
+
+def _life_signs() -> contextlib.AbstractContextManager[object]:
+    """Lines of a command that may take minutes, where stderr is no terminal; none of a server, which runs for days."""
+    name = command_in(sys.argv[1:])
+    return heartbeat.of_command(name) if name in COMMANDS - {"reference"} else contextlib.nullcontext()
 
 
 def _supervised(name: str) -> int:

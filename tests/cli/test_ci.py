@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -11,8 +13,23 @@ import pytest
 from edgekit.cli import heartbeat
 from edgekit.cli.output import note, progress, say, say_lines
 from edgekit.untrusted.workflow_commands import defused, defused_json
+from tests.command_line import environment
 from tests.conftest import Built, Command
 from tests.failing_converters import until
+
+SLOW_IMPORTS = """
+import sys, time
+from edgekit.cli import heartbeat, main
+
+class Slow:
+    def find_spec(self, name, *_):
+        time.sleep(1.0 if name == "edgekit.cli.run" else 0.0)
+
+heartbeat.SILENCE_S = 0.1
+sys.meta_path.insert(0, Slow())
+main()
+"""
+"""edgekit, where the import of a command takes a second, and a tenth of one is too long a silence."""
 
 
 def test_reports_are_written_for_services(command: Command, built: Built) -> None:
@@ -127,3 +144,31 @@ def test_a_long_stage_says_that_it_goes_on_where_there_is_no_terminal(
         watch("lower", None)
         watch("lower", "3 of 8")
     assert capsys.readouterr().err == "[pi] lower\n"
+
+
+def test_a_command_gives_signs_of_life_from_before_its_imports_and_again_after_a_stage() -> None:
+    lines: list[str] = []
+    with heartbeat.Heartbeat("edgekit run", lines.append, silence_s=0.01):
+        assert until(lambda: len(lines) >= 1)
+        with heartbeat.Heartbeat("pi", lines.append, silence_s=0.01):
+            assert until(lambda: "[pi] 0 s so far" in lines)
+            del lines[:]
+            assert until(lambda: len(lines) >= 2)
+            assert set(lines[1:]) == {"[pi] 0 s so far"}
+        del lines[:]
+        assert until(lambda: lines[-1:] == ["[edgekit run] 0 s so far"])
+
+
+def test_a_command_whose_imports_take_long_says_so(tmp_path: Path) -> None:
+    program = tmp_path / "slow.py"
+    program.write_text(SLOW_IMPORTS)
+    ended = subprocess.run(
+        [sys.executable, program, "run", "--target", "host"],
+        cwd=tmp_path,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert ended.stderr.startswith("[edgekit run] 0 s so far\n")
+    assert "error EK" in ended.stderr
