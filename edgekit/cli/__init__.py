@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from edgekit.cli import heartbeat
-from edgekit.cli.argv import has_option
+from edgekit.cli.argv import has_option, option_value
 from edgekit.cli.logs import silence_others
 from edgekit.cli.memory import limit_bytes
 from edgekit.cli.stdout import Stdout
@@ -75,7 +75,7 @@ def _supervised(name: str) -> int:
 
 def _fail(error: BaseException) -> int:
     """Print what went wrong; return the exit code for it."""
-    from edgekit.cli.output import print_error, print_error_command, print_json_error
+    from edgekit.cli.output import print_error, print_json_error
 
     has_stdout = not (isinstance(error, OSError) and error.errno == errno.ENOSPC)
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:  # where results go: what we write says so itself
@@ -90,9 +90,18 @@ def _fail(error: BaseException) -> int:
     print_error(error)
     if has_stdout and has_option(sys.argv[1:], "--json") and not Stdout.has_document:
         print_json_error(error)
-    if has_option(sys.argv[1:], "--ci", "github"):
-        print_error_command(error)
+    if command_in(sys.argv[1:]) in ("build", "run", "report"):
+        _tell_service(error)
     return error.exit_code
+
+
+def _tell_service(error: EdgekitError) -> None:
+    """Tell a service of the error, with the line in the project's files: `--ci github`, `--report FILE.sarif`."""
+    from edgekit.cli.continuous_integration import announce_error
+
+    typed = {name: option_value(sys.argv[1:], name) for name in ("--ci", "--report", "--project")}
+    report, project = (Path(typed[name] or "") if typed[name] else None for name in ("--report", "--project"))
+    announce_error(error, typed["--ci"], report, project)
 
 
 def _leave_interrupted(leave: Leave) -> NoReturn:

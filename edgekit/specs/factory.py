@@ -166,6 +166,8 @@ def _part(name: str) -> str:
 
 def place(error: BaseException, root: Path) -> str:
     """` at model.py:12 in forward`: the last line of the project's own files that the error passed through."""
+    if isinstance(error, SyntaxError) and (error.filename or "").startswith(f"{root}/"):
+        return f" at {error.filename.removeprefix(f'{root}/')}:{error.lineno}"  # type: ignore[union-attr]
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame for frame in frames if frame.filename.startswith(str(root))]
     if not own:

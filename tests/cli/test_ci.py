@@ -65,6 +65,24 @@ def test_an_error_becomes_an_annotation_with_its_hint(command: Command, tmp_path
     assert ended.err.splitlines()[-1].startswith("::error title=edgekit EK101::no 'edgekit.toml' in")
 
 
+def test_an_error_is_shown_at_the_line_of_the_projects_file(
+    command: Command, project_folder: Path, tmp_path: Path
+) -> None:
+    network = project_folder / "model.py"
+    network.write_text(network.read_text().replace("class Net", "class Net(((", 1))
+    line = next(n for n, text in enumerate(network.read_text().splitlines(), 1) if text.startswith("class Net((("))
+    log = tmp_path / "error.sarif"
+    log.write_text("an earlier one")
+    argv = ("build", "--project", project_folder, "--target", "host", "--ci", "github", "--report", log)
+    ended = command(*argv, "--out", tmp_path / "out")
+    shown = ended.err.splitlines()[-1]
+    assert f"line={line},title=edgekit EK" in shown
+    [result] = json.loads(log.read_text())["runs"][0]["results"]
+    place = result["locations"][0]["physicalLocation"]
+    assert place["region"] == {"startLine": line}
+    assert place["artifactLocation"]["uri"].endswith("model.py")
+
+
 @pytest.mark.parametrize(
     ("argv", "words"),
     [
