@@ -13,7 +13,8 @@ from edgekit.bundle.signing import PublicKey
 from edgekit.errors import BundleError, OptionError
 from edgekit.export.contract import Contract
 from edgekit.export.folder import export
-from edgekit.export.signing_pair import SigningPair, own_pair
+from edgekit.export.pair_store import PairStore
+from edgekit.export.signing_pair import SigningPair
 from edgekit.ir.artifact import Format
 
 
@@ -58,12 +59,16 @@ BACKENDS: dict[Format | None, str] = {"onnx": "onnx", "tflite": "tflite", "pte":
 """Backends by the format that they make."""
 
 
-def signing_pair(key: Path | None, ask: Passphrase = from_file) -> tuple[SigningPair, Path | None, bool]:
-    """Load the pair that signs folders: in the file `key`, or the user's own, which is made where there is none.
+def signing_pair(key: str | None, ask: Passphrase = from_file) -> tuple[SigningPair, Path | None, bool]:
+    """Load the pair that signs folders: of that file or name, or the user's own, which is made where there is none.
 
     Returns the pair, the file of its public half where edgekit keeps that, and True if it was made just now.
     """
-    return own_pair(ask) if key is None else (SigningPair.read(key, ask), None, False)
+    if key is None:
+        return PairStore.of_user().default(ask)
+    if Path(key).exists() or "/" in key:
+        return SigningPair.read(Path(key), ask), None, False
+    return *PairStore.of_user().get(key, ask), False
 
 
 def export_model(

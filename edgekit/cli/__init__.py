@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import sys
@@ -10,7 +11,8 @@ import warnings
 from pathlib import Path
 from typing import NoReturn
 
-from edgekit.cli.argv import has_option
+from edgekit.cli import heartbeat
+from edgekit.cli.argv import has_option, option_value
 from edgekit.cli.logs import silence_others
 from edgekit.cli.memory import limit_bytes
 from edgekit.cli.stdout import Stdout
@@ -38,10 +40,12 @@ def execute(leave: Leave = os._exit) -> NoReturn:
         silence_others()
         warnings.simplefilter("ignore")
     try:
-        # Here, where a signal is already ours: what the commands import takes a third of a second.
-        from edgekit.cli.app import app
+        with _life_signs():
+            # Here, where a signal is already ours: what the commands import takes a third of a second, or a minute on
+            # a machine that is busy.
+            from edgekit.cli.app import app
 
-        app(prog_name="edgekit")
+            app(prog_name="edgekit")
     except BaseException as error:
         # A signal may surface as anything: typer exits on it, and imports that it cuts short fail in their own words.
         if stop.came and getattr(error, "code", None) != 0:
@@ -50,6 +54,12 @@ def execute(leave: Leave = os._exit) -> NoReturn:
             raise
         sys.exit(_fail(error))
     sys.exit(0)
+
+
+def _life_signs() -> contextlib.AbstractContextManager[object]:
+    """Lines of a command that may take minutes, where stderr is no terminal; none of a server, which runs for days."""
+    name = command_in(sys.argv[1:])
+    return heartbeat.of_command(name) if name in COMMANDS - {"reference"} else contextlib.nullcontext()
 
 
 def _supervised(name: str) -> int:
@@ -65,7 +75,7 @@ def _supervised(name: str) -> int:
 
 def _fail(error: BaseException) -> int:
     """Print what went wrong; return the exit code for it."""
-    from edgekit.cli.output import print_error, print_error_command, print_json_error
+    from edgekit.cli.output import print_error, print_json_error
 
     has_stdout = not (isinstance(error, OSError) and error.errno == errno.ENOSPC)
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:  # where results go: what we write says so itself
@@ -80,9 +90,18 @@ def _fail(error: BaseException) -> int:
     print_error(error)
     if has_stdout and has_option(sys.argv[1:], "--json") and not Stdout.has_document:
         print_json_error(error)
-    if has_option(sys.argv[1:], "--ci", "github"):
-        print_error_command(error)
+    if command_in(sys.argv[1:]) in ("build", "run", "report"):
+        _tell_service(error)
     return error.exit_code
+
+
+def _tell_service(error: EdgekitError) -> None:
+    """Tell a service of the error, with the line in the project's files: `--ci github`, `--report FILE.sarif`."""
+    from edgekit.cli.continuous_integration import announce_error
+
+    typed = {name: option_value(sys.argv[1:], name) for name in ("--ci", "--report", "--project")}
+    report, project = (Path(typed[name] or "") if typed[name] else None for name in ("--report", "--project"))
+    announce_error(error, typed["--ci"], report, project)
 
 
 def _leave_interrupted(leave: Leave) -> NoReturn:

@@ -10,7 +10,7 @@ from edgekit.api.build_session import BuildSession, build_cache
 from edgekit.api.bundles import signing_key
 from edgekit.atomic import write
 from edgekit.cli import options, passphrase
-from edgekit.cli.continuous_integration import project_file
+from edgekit.cli.continuous_integration import locate_in
 from edgekit.cli.output import note, print_document, progress
 from edgekit.cli.report_lines import columns, say_report
 from edgekit.errors import OptionError
@@ -97,7 +97,7 @@ def rendered(
 ) -> str:
     """Reports in the form of a file's ending; those for people say what to type, too, and SARIF names the project."""
     if suffix == ".sarif":
-        return sarif.render(reports, project_file(project))
+        return sarif.render(reports, locate_in(project))
     if suffix == ".html":
         return html.render(reports, supplements)
     return text.render(reports, supplements) if suffix == ".txt" else FORMS[suffix](reports)

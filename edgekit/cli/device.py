@@ -119,13 +119,18 @@ def up_command(
 def down_command(
     names: Annotated[list[str] | None, typer.Argument(metavar="[NAME]…")] = None,
     everything: Annotated[bool, typer.Option("--all", help="Every one that is up.")] = False,
+    json: options.Json = False,
 ) -> None:
     """End emulated devices, and remove everything of them."""
     if bool(names) == everything:
         raise OptionError("say which: names, or --all", hint="edgekit device list")
-    for name in names or [card.name for card in registry.cards() if card.state != "in use"]:
+    ended = names or [card.name for card in registry.cards() if card.state != "in use"]
+    for name in ended:
         registry.down(name)
-        say(f"emulated://{name} is down")
+        if not json:
+            say(f"emulated://{name} is down")
+    if json:
+        print_json({"schema": 1, "down": ended})
 
 
 @group.command("list")

@@ -32,7 +32,8 @@ def export_command(
         bool, typer.Option("--oms", help="Sign the folder as OpenSSF Model Signing 1.0 has it: model.sig.")
     ] = False,
     oms_key: Annotated[
-        Path | None, typer.Option("--oms-key", metavar="FILE", help="With --oms: a private key on P-256, PEM.")
+        str | None,
+        typer.Option("--oms-key", metavar="NAME|FILE", help="With --oms: a key of `keys new --p256`, or a PEM file."),
     ] = None,
     hf: Annotated[bool, typer.Option("--hf", help="As a folder of the Hugging Face Hub, with a model card.")] = False,
     json: options.Json = False,

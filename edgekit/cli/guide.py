@@ -26,7 +26,7 @@ class Guide(NamedTuple):
 
 
 GUIDES = {
-    "init": Guide(BUILD, "edgekit init --yes", "first-hour.md"),
+    "init": Guide(BUILD, "edgekit init --yes --build raspberry-pi", "first-hour.md"),
     "build": Guide(BUILD, "edgekit build --example digits --target raspberry-pi", "report.md"),
     "run": Guide(BUILD, "edgekit run --example digits --target raspberry-pi --device emulated", "report.md"),
     "plan": Guide(BUILD, "edgekit plan --example digits --target all", "compression.md"),

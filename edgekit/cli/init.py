@@ -12,14 +12,18 @@ from typing import Annotated
 
 import typer
 
-from edgekit.cli import options
+from edgekit.cli import completion, options
+from edgekit.cli.build import build_command
 from edgekit.cli.output import note, print_json, progress, say
-from edgekit.errors import ScaffoldError
+from edgekit.errors import OptionError, ScaffoldError
+from edgekit.pipeline.request import ALL
 from edgekit.scaffold.draft import Draft
 from edgekit.scaffold.picture_folder import PictureFolder
 from edgekit.scaffold.project_files import rewrite, written
 from edgekit.scaffold.survey import ProjectParts, draft
 from edgekit.scaffold.trial import PreprocessScore, completed, sentences, try_project
+from edgekit.specs.catalog import Catalog
+from edgekit.specs.factory import forget
 from edgekit.specs.project import Project
 from edgekit.untrusted.sanitize import line
 
@@ -45,15 +49,26 @@ def init_command(
     yes: Annotated[
         bool, typer.Option("--yes", "-y", help="Ask nothing; take what fits, or say what to state.")
     ] = False,
+    build: Annotated[
+        str | None,
+        typer.Option(
+            "--build",
+            metavar="ID|FAMILY",
+            help="Then build it for this target: `edgekit build --target`.",
+            autocompletion=completion.targets,
+        ),
+    ] = None,
     json: options.Json = False,
 ) -> None:
     """Write a project from a trained model and samples: edgekit.toml, model.py and data.py.
 
     The network answers 100 samples, so that what is written also builds. No file is ever overwritten.
 
-    Example: `edgekit init --yes`, in a folder with `weights.pt`, the `net.py` that defines the network, and
-    `photos/CLASS/1.jpg`. More: docs/first-hour.md.
+    Example: `edgekit init --yes --build raspberry-pi`, in a folder with `weights.pt`, the `net.py` that defines the
+    network, and `photos/CLASS/1.jpg`. More: docs/first-hour.md.
     """
+    if build:
+        _check_build(build, json)
     drafted = draft(
         folder, ProjectParts(model, data, network, size), _assume if yes or not sys.stdin.isatty() else _ask
     )
@@ -62,6 +77,7 @@ def init_command(
         trial = try_project(Project.read(drafted.root))
         drafted = completed(drafted, trial)
         rewrite(drafted)
+        forget(drafted.root)
     tried = trial.answered
     if json:
         print_json(_document(drafted, tried))
@@ -69,7 +85,20 @@ def init_command(
     say(f"wrote {', '.join(drafted.files)} in '{drafted.root}'")
     for sentence in [*_found(drafted), *sentences(tried, len(drafted.classes))]:
         say(f"  {sentence}")
-    say(f"next: {next_command(folder)}")
+    if build:
+        build_command(build, None if folder.resolve() == Path.cwd() else folder)
+    else:
+        say(f"next: {next_command(folder)}")
+
+
+def _check_build(target: str, json: bool) -> None:
+    """Raise OptionError or UnknownName before anything is written, if the build that is to follow cannot begin."""
+    if json:
+        raise OptionError(
+            "--build and --json: each would print a document", hint="edgekit init --json, then edgekit build --json"
+        )
+    if target != ALL:
+        Catalog.default(None).target(target)
 
 
 def next_command(folder: Path) -> str:

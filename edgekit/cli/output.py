@@ -25,7 +25,7 @@ from edgekit.ir.stage_record import StageRecord
 from edgekit.pipeline.stages.stage_runner import Watch
 from edgekit.untrusted.direction import isolated, without_isolates
 from edgekit.untrusted.sanitize import MAX_WORDS, json_lines, line, lines
-from edgekit.untrusted.workflow_commands import defused, defused_json, workflow_command
+from edgekit.untrusted.workflow_commands import defused, defused_json
 
 ERRORS = Console(stderr=True, highlight=False, soft_wrap=True)
 
@@ -48,12 +48,6 @@ def print_json_error(error: EdgekitError) -> None:
     """Print the JSON document of a command that failed with `--json`: code, message and hint."""
     message = "\n".join((str(error), *getattr(error, "__notes__", ())))
     print_json({"error": {"code": error.code, "message": message, "hint": error.hint}})
-
-
-def print_error_command(error: EdgekitError) -> None:
-    """Print an annotation for GitHub Actions with an error's code, message and hint."""
-    hint = f". Hint: {error.hint}" if error.hint else ""
-    print_commands(workflow_command("error", f"{error}{hint}", MAX_WORDS, title=f"edgekit {error.code}"))
 
 
 def print_commands(text: str) -> None:

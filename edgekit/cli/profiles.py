@@ -33,6 +33,8 @@ def list_profiles(context: typer.Context, family: options.Family = None, json: o
 
 
 @profiles.command("show")
-def show_profile(profile: Annotated[str, typer.Argument(autocompletion=completion.profiles)]) -> None:
-    """Print one profile as JSON."""
+def show_profile(
+    profile: Annotated[str, typer.Argument(autocompletion=completion.profiles)], json: options.Json = False
+) -> None:
+    """Print one profile as JSON, with --json or without."""
     print_json(Catalog.default().profile(profile).model_dump(mode="json", by_alias=True, exclude_none=True))

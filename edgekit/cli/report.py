@@ -58,12 +58,16 @@ def report_command(
     ci: Ci = None,
     project: options.Project = None,
     example: options.Example = None,
+    json: options.Json = False,
 ) -> None:
     """Show the reports in a folder, and in the folders in it.
 
     With --project or --example, a page (--format html, --report FILE.html) shows the samples that flipped.
     """
     check_report_file(report)
+    if json and (form != "txt" or flips or report):
+        raise UsageError("--json and another form were both given", hint="give one of them")
+    form = "json" if json else form
     if form not in (*FORMATS, PULL_REQUEST):
         raise OptionError(f"no report is written as '{form}'", hint=f"one of {', '.join((*FORMATS, PULL_REQUEST))}")
     page = flips is None and (form == "html" or (report is not None and report.suffix == ".html"))

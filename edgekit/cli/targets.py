@@ -43,6 +43,8 @@ def list_targets(context: typer.Context, family: options.Family = None, json: op
 
 
 @targets.command("show")
-def show_target(target: Annotated[str, typer.Argument(autocompletion=completion.targets)]) -> None:
-    """Print one target, or a family's default board, as JSON."""
+def show_target(
+    target: Annotated[str, typer.Argument(autocompletion=completion.targets)], json: options.Json = False
+) -> None:
+    """Print one target, or a family's default board, as JSON, with --json or without."""
     print_json(Catalog.default().target(target).model_dump(mode="json", by_alias=True, exclude_none=True))

@@ -7,10 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgekit.bundle.archive import Bundle
+from edgekit.bundle.manifest_records import DataProvenance
 from edgekit.errors import DataError, ReportMismatch
 from edgekit.evidence.device_history import DeviceHistory, read_histories
 from edgekit.parity.data.card import DataCard
+from edgekit.parity.data.governance import DataSetRecord
 from edgekit.pipeline.stages.data_card import read_card
+from edgekit.report.data_digests import OUTSIDE
 from edgekit.report.report import Report, read_reports
 
 REPORT = "report.json"
@@ -27,6 +30,29 @@ class Dossier:
     histories: tuple[DeviceHistory, ...] = ()
     """Events of this bundle on devices, a history each."""
 
+    @property
+    def sets(self) -> tuple[DataSetRecord, ...]:
+        """Every data set of model and verdict: those of the data card, or else of the manifest, and of the report.
+
+        A set that the card has terms of alone is the report's, with its digest: a bundle does not depend on the
+        evaluation samples.
+        """
+        stated = self.card.sets if self.card else map(_stated, self.bundle.manifest.data)
+        sets = {each.role: each for each in stated}
+        for each in self.report.governance.sets if self.report.governance else ():
+            if each.role not in sets or sets[each.role].sha256 is None:
+                sets[each.role] = each
+        outside = self.report.outside
+        if outside and outside.sha256:
+            sets[OUTSIDE] = DataSetRecord(
+                role=OUTSIDE,
+                licence="not recorded",
+                source=outside.source,
+                samples=outside.outside,
+                sha256=outside.sha256,
+            )
+        return tuple(sets.values())
+
     @classmethod
     def gather(cls, bundle: Bundle, report: Path | None, histories: Sequence[Path]) -> Dossier:
         """Gather the facts on a bundle that was opened, and so verified.
@@ -41,6 +67,12 @@ class Dossier:
             read_card(bundle),
             tuple(each for path in histories for each in read_histories(path, bundle.digest)),
         )
+
+
+def _stated(data: DataProvenance) -> DataSetRecord:
+    return DataSetRecord(
+        role=data.role, licence=data.licence, source=data.source, samples=data.samples, sha256=data.sha256
+    )
 
 
 def _report_of(bundle: Bundle, path: Path) -> Report:

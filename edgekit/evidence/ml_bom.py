@@ -153,15 +153,12 @@ def _considerations(dossier: Dossier) -> Values:
 
 
 def _data(dossier: Dossier) -> list[Values]:
-    """Data sets as components; without a data card, those that the manifest names."""
-    manifest = dossier.bundle.manifest
-    sets = dossier.card.sets if dossier.card else manifest.data
+    """Data sets as components."""
     components = []
-    for each in sets:
-        personal = getattr(each, "personal", None)
-        contents = {"type": "dataset", "name": text(f"{manifest.name}: {each.role}")}
-        if personal is not None:
-            contents["classification"] = "personal data" if personal else "no personal data"
+    for each in dossier.sets:
+        contents = {"type": "dataset", "name": text(f"{dossier.bundle.manifest.name}: {each.role}")}
+        if each.personal is not None:
+            contents["classification"] = "personal data" if each.personal else "no personal data"
         stated = {"licence": each.licence, "source": each.source, "samples": each.samples}
         component = {
             "type": "data",

@@ -12,7 +12,6 @@ from edgekit.evidence.gate_limits import interval_words, limit_words, value_word
 from edgekit.evidence.markdown_text import number, row, scalar
 from edgekit.evidence.measured_facts import limitations
 from edgekit.export.hugging_face import LIBRARIES, hub_task, is_pixels
-from edgekit.parity.data.governance import DataSetRecord
 from edgekit.parity.gate_texts import metric_value, quantity_of
 from edgekit.untrusted.markdown import cell
 
@@ -130,9 +129,6 @@ def _evaluation(dossier: Dossier) -> Iterator[str]:
 
 def _data(dossier: Dossier) -> Iterator[str]:
     yield from ("", "## Data", "")
-    if dossier.card is None:
-        yield "The bundle has no data card."
-        return
     rows = (
         (
             each.role,
@@ -142,17 +138,13 @@ def _data(dossier: Dossier) -> Iterator[str]:
             {True: "yes", False: "no", None: "not stated"}[each.personal],
             each.sha256 or "-",
         )
-        for each in _measured(dossier, dossier.card.sets)
+        for each in dossier.sets
     )
     yield from _table(("set", "samples", "licence", "source", "personal data", "SHA-256"), rows)
+    if dossier.card is None:
+        yield from ("", "The bundle has no data card.")
+        return
     yield from _bullets("", [words for _, words in dossier.card.notes if "SHA-256" not in words], "")
-
-
-def _measured(dossier: Dossier, sets: Iterable[DataSetRecord]) -> Iterator[DataSetRecord]:
-    """Sets of the data card; of the evaluation set, which a bundle does not depend on, the report's own record."""
-    governance = dossier.report.governance
-    known = {each.role: each for each in governance.sets} if governance else {}
-    yield from (known.get(each.role, each) if each.samples is None else each for each in sets)
 
 
 def _incidents(dossier: Dossier) -> Iterator[str]:

@@ -65,14 +65,14 @@ def _predicate(dossier: Dossier, evidence: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _data(dossier: Dossier) -> list[dict[str, Any]]:
-    """Data sets that the artifact was made of, whose digest is of the samples as they were read, and of no file."""
+    """Data sets that made and judged the artifact. A digest is of the samples as they were read, and of no file."""
     return [
         {
             "name": f"data:{each.role}",
             "digest": {"sha256": each.sha256},
             "annotations": {"source": each.source, "licence": each.licence, "samples": each.samples},
         }
-        for each in dossier.bundle.manifest.data
+        for each in dossier.sets
         if each.sha256
     ]
 

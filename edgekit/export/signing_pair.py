@@ -15,20 +15,18 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from edgekit import user_paths
-from edgekit.atomic import create, readable, stored
+from edgekit.atomic import readable
 from edgekit.attestation.dsse import Envelope
 from edgekit.attestation.ecdsa_key import MAX_PEM_BYTES, EcdsaPublicKey
 from edgekit.attestation.model_signing import ModelDigests, Resource, sigstore_bundle
 from edgekit.bundle.passphrase import Passphrase
 from edgekit.cache import file_digest
 from edgekit.errors import KeyLocked, UnprotectedFile, UsageError
-from edgekit.permissions import OWNERS_FILE, check_protected, private_folder
 
 SIGNATURE = "model.sig"
-FOLDER, NAME = "model-signing", "default"
 IGNORED = (".git", ".gitattributes", ".github", ".gitignore")
 """Files of a repository, which its host changes: left out, as the public tool does."""
+_MAKE_ONE = "edgekit keys new --p256 NAME"
 
 
 @dataclass(frozen=True)
@@ -55,8 +53,7 @@ class SigningPair:
         Raises UsageError if it is none on P-256, UnprotectedFile if others can read it, KeyLocked, StorageError.
         """
         if not path.is_file():
-            hint = "openssl ecparam -name prime256v1 -genkey -noout -out KEY.pem"
-            raise UsageError(f"there is no file '{path}'", hint=hint)
+            raise UsageError(f"there is no file '{path}'", hint=_MAKE_ONE)
         with readable(path), path.open("rb") as file:
             if stat.S_IMODE(os.fstat(file.fileno()).st_mode) & 0o077:
                 raise UnprotectedFile(f"others can read the private key '{path}'", hint=f"chmod 600 '{path}'")
@@ -74,28 +71,6 @@ class SigningPair:
         return cls(secret)
 
 
-def own_pair(passphrase: Passphrase) -> tuple[SigningPair, Path, bool]:
-    """Load the user's own pair, or make it: the pair, the file of its public half, and True if it was made just now.
-
-    Raises as `SigningPair.read`, and UnprotectedFile if others can write to its folder.
-    """
-    folder = user_paths.config() / FOLDER
-    check_protected(folder.parent)
-    check_protected(folder)
-    secret, public = folder / f"{NAME}.key", folder / f"{NAME}.pub"
-    is_new = False
-    if not secret.exists():
-        with stored(secret):
-            private_folder(folder)
-        pair = SigningPair(ec.generate_private_key(ec.SECP256R1()))
-        form, plain = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        is_new = create(secret, pair.secret.private_bytes(serialization.Encoding.PEM, form, plain), OWNERS_FILE)
-    pair = SigningPair.read(secret, passphrase)
-    if not public.exists():
-        create(public, pair.public.pem, 0o644)
-    return pair, public, is_new
-
-
 def signature_of(folder: Path, name: str, pair: SigningPair) -> bytes:
     """Sign every file below a folder but `model.sig`; return the content of that. name: subject of the statement."""
     files = sorted((path.relative_to(folder).as_posix(), path) for path in folder.rglob("*") if path.is_file())
@@ -111,5 +86,4 @@ def _digest(path: Path) -> str:
 
 
 def _unfit(path: Path) -> UsageError:
-    hint = "openssl ecparam -name prime256v1 -genkey -noout -out KEY.pem"
-    return UsageError(f"'{path}' is no private key on the curve P-256, as Model Signing takes them", hint=hint)
+    return UsageError(f"'{path}' is no private key on the curve P-256, as Model Signing takes them", hint=_MAKE_ONE)

@@ -9,11 +9,13 @@ def more_samples(needed: int | None, measured: int, available: int | None) -> st
     needed: number of samples that would, or None if no number does. available: samples of the set, or None if unknown.
     """
     if needed is None:
-        return "nor would more: it is too near the limit; decide which loss you accept, and state it under [gates]"
+        decision = "whether that is good enough is yours to decide, and to state under [gates]"
+        return f"nor would more: it is too near the limit; {decision}"
     about = f"about {needed:,} would"
     if available is None:
         return about
     if needed <= available:
         return f"{about}: --samples {needed}"
     rest = f"and the set has {available:,}" if measured < available else "and these are all of the set"
-    return f"{about}, {rest}: add samples to [data] evaluation, or state a wider limit or less confidence under [gates]"
+    less = "a smaller confidence under [gates] takes fewer, and is wrong more often"
+    return f"{about}, {rest}: add samples to [data] evaluation; {less}"

@@ -44,9 +44,7 @@ def slice_reading(name: str, bound: Bound, parity: SliceParity | None, unit: str
     if not settled:
         can = bound.max is not None and bound.max > 0
         needed = f" has the {_needed_words(judged, bound)} that the limit takes" if can else ""
-        return MissingValue(
-            f"no slice{needed or ' can pass a limit of 0'}; measure more (--samples), or widen the limit", "undecided"
-        )
+        return MissingValue(f"no slice{needed or ' can pass a limit of 0'}; measure more: --samples", "undecided")
     high = max(drop_bounds(each, _confidence(bound))[1] for each in settled)
     value = max(each.drop or 0.0 for each in settled)
     return Estimate(value, min(lows, value), max(high, value))

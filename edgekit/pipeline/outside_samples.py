@@ -68,6 +68,7 @@ def paired_on_outside(
             source=stated.source,
             score=stated.score,
             kinds=kinds,
+            sha256=None if stated.noise else made.digest,
         )
     )
 

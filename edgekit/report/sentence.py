@@ -45,7 +45,7 @@ def sentence(
     latency, stand_in = comparison.candidate.latency, comparison.candidate.environment.host_stand_in
     if device is not None and not stand_in and latency.p50_ns is not None:
         time = f"one answer takes {milliseconds(latency.p50_ns / 1e6)}"
-        parts.append(time if latency.valid else "its time is INVALID and may not be quoted")
+        parts.append(time if latency.valid else "its time was not measured well enough to be quoted")
     if comparison.candidate.environment.kind == "emulated":
         parts.append(_work(comparison.candidate.instructions))
     parts += _probabilities(comparison, gates)

@@ -68,6 +68,13 @@ def missing_name(file: str, name: str, public: Sequence[str]) -> SpecError:
     return SpecError(f"'{file}' has no '{name}'", hint=hint)
 
 
+def forget(root: Path) -> None:
+    """Forget the imported files of a project that has been written anew: the next `resolve` reads them again."""
+    package = _package(root.resolve(), root)
+    for name in [each for each in sys.modules if each == package or each.startswith(f"{package}.")]:
+        del sys.modules[name]
+
+
 def _module(path: Path, root: Path) -> Any:
     # One module a path and project: two projects in one process may both have a `model.py`.
     package = _package(path.parent, root)
@@ -159,6 +166,8 @@ def _part(name: str) -> str:
 
 def place(error: BaseException, root: Path) -> str:
     """` at model.py:12 in forward`: the last line of the project's own files that the error passed through."""
+    if isinstance(error, SyntaxError) and (error.filename or "").startswith(f"{root}/"):
+        return f" at {error.filename.removeprefix(f'{root}/')}:{error.lineno}"  # type: ignore[union-attr]
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame for frame in frames if frame.filename.startswith(str(root))]
     if not own:

@@ -19,6 +19,7 @@ from scripts.benchmark import (
     refusal,
     runtimes,
     serve,
+    silence,
     stops,
     vendor,
 )
@@ -38,6 +39,7 @@ BENCHMARKS = {
     "refusal": refusal.main,
     "runtimes": runtimes.main,
     "serve": serve.main,
+    "silence": silence.main,
     "stops": stops.main,
     "vendor": vendor.main,
 }

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -11,8 +13,23 @@ import pytest
 from edgekit.cli import heartbeat
 from edgekit.cli.output import note, progress, say, say_lines
 from edgekit.untrusted.workflow_commands import defused, defused_json
+from tests.command_line import environment
 from tests.conftest import Built, Command
 from tests.failing_converters import until
+
+SLOW_IMPORTS = """
+import sys, time
+from edgekit.cli import heartbeat, main
+
+class Slow:
+    def find_spec(self, name, *_):
+        time.sleep(1.0 if name == "edgekit.cli.run" else 0.0)
+
+heartbeat.SILENCE_S = 0.1
+sys.meta_path.insert(0, Slow())
+main()
+"""
+"""edgekit, where the import of a command takes a second, and a tenth of one is too long a silence."""
 
 
 def test_reports_are_written_for_services(command: Command, built: Built) -> None:
@@ -46,6 +63,24 @@ def test_an_error_becomes_an_annotation_with_its_hint(command: Command, tmp_path
     ended = command("build", "--project", tmp_path, "--target", "host", "--ci", "github")
     assert ended.code == 2
     assert ended.err.splitlines()[-1].startswith("::error title=edgekit EK101::no 'edgekit.toml' in")
+
+
+def test_an_error_is_shown_at_the_line_of_the_projects_file(
+    command: Command, project_folder: Path, tmp_path: Path
+) -> None:
+    network = project_folder / "model.py"
+    network.write_text(network.read_text().replace("class Net", "class Net(((", 1))
+    line = next(n for n, text in enumerate(network.read_text().splitlines(), 1) if text.startswith("class Net((("))
+    log = tmp_path / "error.sarif"
+    log.write_text("an earlier one")
+    argv = ("build", "--project", project_folder, "--target", "host", "--ci", "github", "--report", log)
+    ended = command(*argv, "--out", tmp_path / "out")
+    shown = ended.err.splitlines()[-1]
+    assert f"line={line},title=edgekit EK" in shown
+    [result] = json.loads(log.read_text())["runs"][0]["results"]
+    place = result["locations"][0]["physicalLocation"]
+    assert place["region"] == {"startLine": line}
+    assert place["artifactLocation"]["uri"].endswith("model.py")
 
 
 @pytest.mark.parametrize(
@@ -127,3 +162,31 @@ def test_a_long_stage_says_that_it_goes_on_where_there_is_no_terminal(
         watch("lower", None)
         watch("lower", "3 of 8")
     assert capsys.readouterr().err == "[pi] lower\n"
+
+
+def test_a_command_gives_signs_of_life_from_before_its_imports_and_again_after_a_stage() -> None:
+    lines: list[str] = []
+    with heartbeat.Heartbeat("edgekit run", lines.append, silence_s=0.01):
+        assert until(lambda: len(lines) >= 1)
+        with heartbeat.Heartbeat("pi", lines.append, silence_s=0.01):
+            assert until(lambda: "[pi] 0 s so far" in lines)
+            del lines[:]
+            assert until(lambda: len(lines) >= 2)
+            assert set(lines[1:]) == {"[pi] 0 s so far"}
+        del lines[:]
+        assert until(lambda: lines[-1:] == ["[edgekit run] 0 s so far"])
+
+
+def test_a_command_whose_imports_take_long_says_so(tmp_path: Path) -> None:
+    program = tmp_path / "slow.py"
+    program.write_text(SLOW_IMPORTS)
+    ended = subprocess.run(
+        [sys.executable, program, "run", "--target", "host"],
+        cwd=tmp_path,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert ended.stderr.startswith("[edgekit run] 0 s so far\n")
+    assert "error EK" in ended.stderr

@@ -14,8 +14,8 @@ import pytest
 
 from edgekit.cli.passphrase import ask
 from tests.bundle.ssh_agent import add_to, lying_agent, running_agent
-from tests.command_line import COMMAND, environment
-from tests.conftest import Command
+from tests.command_line import COMMAND, edgekit_here, environment
+from tests.conftest import Built, Command
 
 SECRET = "correct horse battery staple"
 
@@ -37,6 +37,25 @@ def secret(tmp_path: Path) -> Path:
     path.write_text(f"{SECRET}\nmore\n")
     path.chmod(0o600)
     return path
+
+
+def test_keys_for_model_signing_are_made_listed_and_used_by_name(
+    built: Built, places: dict[str, str], tmp_path: Path
+) -> None:
+    env = {"EDGEKIT_CONFIG": str(tmp_path / "config")}
+    made = edgekit_here("keys", "new", "release", "--p256", "--json", env=env).document
+    listed = edgekit_here("keys", "list", "--json", env=env).document["keys"]
+    row = {"name": "release", "id": made["id"], "state": "own, for export --oms", "location": "file"}
+    assert row in listed
+    edgekit_here("keys", "trust", Path(places["EDGEKIT_CONFIG"]) / "keys" / "default.pub", env=env)
+    exported = edgekit_here("export", built.bundle, "--out", tmp_path / "out", "--oms", "--oms-key", "release", env=env)
+    assert exported.code == 0, exported.stderr
+    verified = edgekit_here(
+        "verify-source", tmp_path / "out", "--oms", tmp_path / "out" / "model.sig", "--key", made["public"]
+    )
+    assert verified.code == 0, verified.stderr
+    refused = edgekit_here("export", built.bundle, "--oms", "--oms-key", "relase", env=env).refused("EK102", 2)
+    assert "did you mean 'release'?" in refused
 
 
 def _typed(*argv: object, answers: list[str], env: Mapping[str, str]) -> tuple[int, str]:

@@ -25,8 +25,9 @@ from edgekit.evidence.dossier import Dossier
 from edgekit.evidence.facts import ABSENT, Facts
 from edgekit.evidence.markdown_text import number
 from edgekit.evidence.paper_trail import paper_trail
+from edgekit.parity.data.governance import DataGovernance
 from tests.conftest import Command
-from tests.evidence.examples import HOSTILE, KEY, history, packed, report_of, sliced, write_all
+from tests.evidence.examples import HOSTILE, KEY, card, history, packed, report_of, sliced, write_all
 from tests.report.examples import built, emulated
 
 Trail = dict[str, bytes]
@@ -126,6 +127,20 @@ def test_the_provenance_is_signed_and_names_the_bundle(trail: Trail, bundle: Bun
     ]
     packages = [each["uri"] for each in statement.predicate["buildDefinition"]["resolvedDependencies"] if "uri" in each]
     assert all(uri.startswith("pkg:pypi/") for uri in packages)
+
+
+def test_every_data_set_of_model_and_verdict_has_its_digest_everywhere(tmp_path: Path) -> None:
+    evaluated = card().sets[1].model_copy(update={"samples": 899, "sha256": "cd" * 32})
+    bundle = write_all(tmp_path, governance=DataGovernance(sets=(card().sets[0], evaluated), overlaps=()))
+    trail = trail_of(bundle, histories=False)
+    assert rejection(trail["bom.cdx.json"]) is None
+    expected = {"data:calibration": "ab" * 32, "data:evaluation": "cd" * 32}
+    listed = {each["bom-ref"]: each["hashes"][0]["content"] for each in bom_of(trail)["components"] if "data" in each}
+    assert listed == expected
+    payload = json.loads(base64.b64decode(json.loads(trail["provenance.intoto.jsonl"])["payload"]))
+    needed = payload["predicate"]["buildDefinition"]["resolvedDependencies"]
+    assert {each["name"]: each["digest"]["sha256"] for each in needed if "digest" in each} == expected
+    assert all(digest.encode() in trail["model-card.md"] for digest in expected.values())
 
 
 def test_the_same_input_gives_the_same_bytes(trail: Trail, bundle: Bundle) -> None:

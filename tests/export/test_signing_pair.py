@@ -15,9 +15,10 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from edgekit.bundle.passphrase import from_file
-from edgekit.errors import KeyLocked, UnprotectedFile, UsageError
+from edgekit.errors import KeyLocked, UnknownName, UnprotectedFile, UsageError
 from edgekit.export.folder import export
-from edgekit.export.signing_pair import SIGNATURE, SigningPair, own_pair
+from edgekit.export.pair_store import PairStore
+from edgekit.export.signing_pair import SIGNATURE, SigningPair
 from tests.export.conftest import Packed
 
 PINS = Path(__file__).with_name("model_signing_pins.txt")
@@ -90,12 +91,35 @@ def test_every_file_is_signed_as_the_format_has_it(packed: Packed, tmp_path: Pat
 
 
 def test_the_users_own_pair_is_made_once_and_is_theirs_alone(places: dict[str, str]) -> None:
-    first, public, _ = own_pair(from_file)
-    again, _, is_new = own_pair(from_file)
+    first, public, _ = PairStore.of_user().default(from_file)
+    again, _, is_new = PairStore.of_user().default(from_file)
     assert not is_new
     assert first.public.pem == again.public.pem == public.read_bytes()
     assert public.with_suffix(".key").stat().st_mode & 0o777 == 0o600
     assert public.parent.stat().st_mode & 0o777 == 0o700
+
+
+def test_pairs_have_names_and_are_encrypted_by_a_passphrase(places: dict[str, str]) -> None:
+    store = PairStore.of_user()
+    made = store.new("release", b"word")
+    assert made in store.list()
+    assert made.location == "encrypted file"
+    opened = subprocess.run(
+        ["openssl", "pkey", "-in", made.public.with_suffix(".key"), "-passin", "pass:word", "-pubout"],
+        capture_output=True,
+        check=True,
+    )
+    assert opened.stdout == made.public.read_bytes()
+    pair, public = store.get("release", lambda _: b"word")
+    assert (pair.public.pem, public) == (made.public.read_bytes(), made.public)
+    assert made.id == f"p256:{pair.public.hint[:16]}"
+    with pytest.raises(UsageError, match="already"):
+        store.new("release")
+    with pytest.raises(UsageError, match="cannot be the name"):
+        store.new("../release")
+    with pytest.raises(UnknownName, match="no key for model signing is named 'relaese'") as unknown:
+        store.get("relaese", from_file)
+    assert unknown.value.hint == "did you mean 'release'?"
 
 
 def test_an_encrypted_key_asks_for_its_passphrase(tmp_path: Path) -> None:
@@ -126,4 +150,4 @@ def test_what_is_no_key_on_the_curve_is_refused_with_what_to_type(tmp_path: Path
         with pytest.raises(UsageError) as refused:
             SigningPair.read(path, from_file)
         assert refused.value.hint == missing.value.hint
-        assert "openssl ecparam" in (refused.value.hint or "")
+        assert refused.value.hint == "edgekit keys new --p256 NAME"

@@ -279,13 +279,13 @@ def test_a_failed_gate_says_the_next_step() -> None:
         (10_000, "about 2,500 would: --samples 2500."),
         (
             2_000,
-            "about 2,500 would, and the set has 2,000: add samples to [data] evaluation, or state a wider limit or "
-            "less confidence under [gates].",
+            "about 2,500 would, and the set has 2,000: add samples to [data] evaluation; a smaller "
+            "confidence under [gates] takes fewer, and is wrong more often.",
         ),
         (
             200,
-            "about 2,500 would, and these are all of the set: add samples to [data] evaluation, or state a wider "
-            "limit or less confidence under [gates].",
+            "about 2,500 would, and these are all of the set: add samples to [data] evaluation; a smaller "
+            "confidence under [gates] takes fewer, and is wrong more often.",
         ),
     ],
 )
@@ -303,7 +303,8 @@ def test_an_undecided_gate_says_how_many_samples_would_settle_it_and_never_more_
 def test_no_number_of_samples_settles_a_value_on_its_limit() -> None:
     meaning = judged("accuracy_drop", {"max": 0.01, "confidence": 0.95}, facts(comparison(200, 2, 0, 0))).meaning
     assert meaning.endswith(
-        "nor would more: it is too near the limit; decide which loss you accept, and state it under [gates]."
+        "nor would more: it is too near the limit; whether that is good enough is yours to decide, and to state under "
+        "[gates]."
     )
 
 

@@ -11,8 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from edgekit.errors import LoadError
+from edgekit.parity.data.governance import DataGovernance, DataSetRecord
 from edgekit.report.forms import github_annotations, junit, pull_request, sarif
+from edgekit.report.forms.locate import Locate
 from edgekit.report.report import Report
+from edgekit.specs.source_location import SourceLocation
 from tests.report.examples import built, emulated, failed, passed, served
 
 NASTY = (
@@ -20,6 +24,11 @@ NASTY = (
     "::add-mask::a\n##[set-output name=a]b %0A @all"
 )
 ALL = (passed, failed, built, emulated, served)
+
+
+def in_file(name: str, line: int = 1) -> Locate:
+    """A project whose gates are all stated there."""
+    return lambda report, gate: SourceLocation(name, line)
 
 
 def named(name: str, report: Report | None = None) -> Report:
@@ -69,11 +78,37 @@ def test_an_undecided_gate_is_an_error_in_a_run_and_a_warning_in_a_build() -> No
 
 def test_two_targets_whose_gates_one_file_states_have_results_of_their_own() -> None:
     other = failed().model_copy(update={"target": "raspberry-pi-4"})
-    [run] = json.loads(sarif.render([failed(), other], "models/a b/edgekit.toml"))["runs"]
+    [run] = json.loads(sarif.render([failed(), other], in_file("models/a b/edgekit.toml", 7)))["runs"]
     prints = [result["partialFingerprints"]["primaryLocationLineHash"] for result in run["results"]]
     assert len(set(prints)) == len(prints) == 6
-    place = run["results"][0]["locations"][0]["physicalLocation"]["artifactLocation"]
-    assert place == {"uri": "models/a%20b/edgekit.toml", "uriBaseId": "%SRCROOT%"}
+    place = run["results"][0]["locations"][0]["physicalLocation"]
+    assert place["artifactLocation"] == {"uri": "models/a%20b/edgekit.toml", "uriBaseId": "%SRCROOT%"}
+    assert place["region"] == {"startLine": 7}
+    assert "file=models/a b/edgekit.toml,line=7," in github_annotations.render(
+        [other], in_file("models/a b/edgekit.toml", 7)
+    )
+
+
+def test_the_data_sets_of_a_verdict_are_artifacts_with_their_digests() -> None:
+    sets = (
+        DataSetRecord(role="calibration", licence="x", source="y", samples=1, sha256="ab" * 32),
+        DataSetRecord(role="evaluation", licence="x", source="y", samples=1, sha256="cd" * 32),
+        DataSetRecord(role="training", licence="x", source="y"),
+    )
+    report = failed().model_copy(update={"governance": DataGovernance(sets=sets, overlaps=())})
+    [run] = checked(sarif.render([report]))["runs"]
+    assert [each["hashes"]["sha-256"] for each in run["artifacts"]] == ["ab" * 32, "cd" * 32]
+    assert run["artifacts"][1]["description"]["text"].endswith("evaluation data")
+
+
+def test_an_error_is_the_one_result_of_its_log_at_the_line_that_it_tells_of() -> None:
+    error = LoadError(f"factory failed at model.py:12 in net: {NASTY}", hint="look")
+    [run] = checked(sarif.render_error(error, SourceLocation("model.py", 12)))["runs"]
+    assert run["invocations"] == [{"executionSuccessful": False, "exitCode": LoadError.exit_code}]
+    [result] = run["results"]
+    assert (result["ruleId"], result["level"]) == (LoadError.code, "error")
+    assert result["locations"][0]["physicalLocation"]["region"] == {"startLine": 12}
+    assert result["message"]["text"].endswith("Hint: look")
 
 
 def test_a_parser_of_junit_reads_every_gate_with_its_outcome() -> None:
@@ -98,8 +133,8 @@ def test_names_of_anybody_break_no_form(name: str) -> None:
     report = named(name)
     root = ElementTree.fromstring(junit.render([report]).encode())
     assert len(root.findall("./testsuite/testcase")) == len(report.gates)
-    assert json.loads(sarif.render([report], name))["version"] == "2.1.0"
-    commands = github_annotations.render([report], name)
+    assert json.loads(sarif.render([report], in_file(name)))["version"] == "2.1.0"
+    commands = github_annotations.render([report], in_file(name))
     short = pull_request.render([report], [named(name, passed())])
     for text in (junit.render([report]), sarif.render([report]), commands, short):
         assert text.replace("\n", "").isprintable()
@@ -115,7 +150,7 @@ def test_letters_of_every_script_stay_and_marks_that_turn_them_around_go() -> No
 
 
 def test_annotations_are_one_command_each_and_no_name_adds_another() -> None:
-    lines = github_annotations.render([named(NASTY)], NASTY).splitlines()
+    lines = github_annotations.render([named(NASTY)], in_file(NASTY)).splitlines()
     assert [line.split(" ")[0] for line in lines] == ["::error"] * 3 + ["::notice"]
     assert all("##[" not in line for line in lines)
     [first, *_] = github_annotations.render([failed()]).splitlines()

@@ -9,9 +9,11 @@ from dataclasses import replace
 import pytest
 
 from edgekit.report.forms import html, markdown, text
+from edgekit.report.page.glossary import glossary
 from edgekit.report.record import BundleRecord
 from edgekit.report.report import Report
 from edgekit.report.sections.next_steps import headline, next_steps
+from edgekit.report.sections.outline import outline
 from edgekit.report.supplement import PLAIN, Supplement
 from edgekit.specs.profile import Gates
 from tests.parity.examples import environment
@@ -57,6 +59,29 @@ def test_a_model_that_was_not_measured_on_its_target_is_measured_next() -> None:
         assert step.command.endswith(" --device ssh://USER@HOST")
 
 
+def test_a_model_that_passed_on_its_target_is_shipped_next() -> None:
+    steps = next_steps(passed(), Supplement("out/my net"))
+    assert [step.command for step in steps] == [
+        "edgekit status --device ssh://pi-lab-01",
+        "edgekit flash 'out/my net/net.edgekit' --device ssh://USER@HOST",
+        "edgekit commit --device ssh://USER@HOST",
+    ]
+
+
+def test_a_time_that_decides_nothing_does_not_stand_above_the_verdict_s_reasons() -> None:
+    report = failed()
+    assert outline(report).invalid == ()
+    open_alone = report.model_copy(update={"verdict": "undecided"})
+    assert len(outline(open_alone).invalid) == 1
+
+
+def test_a_page_says_what_its_words_mean() -> None:
+    assert glossary(passed()).count("<dt>") == 3
+    words = glossary(failed())
+    assert "<dt>undecided</dt>" in words
+    assert "<dt>INVALID</dt>" in words
+
+
 def test_an_undecided_gate_says_what_would_settle_it() -> None:
     (step,) = next_steps(undecided(), PLAIN)
     assert step.words.startswith("accuracy_drop: 10,000 samples cannot settle it; ")
@@ -75,7 +100,7 @@ def test_an_open_gate_that_more_samples_settle_has_the_command_that_asks_them() 
 
 def test_a_command_of_hostile_names_is_one_command_of_a_shell() -> None:
     report = made(compared(60, environment()), device="ssh://a'; rm -rf ~ #`<b>")
-    (step,) = next_steps(report, PLAIN)
+    step, *_ = next_steps(report, PLAIN)
     assert step.command
     assert shlex.split(step.command) == ["edgekit", "status", "--device", "ssh://a'; rm -rf ~ #`<b>"]
     assert "<b>" not in markdown.render([report])

@@ -49,8 +49,8 @@ def row(report: Report, title: str, label: str) -> tuple[str, ...]:
 
 
 @pytest.mark.parametrize("render", FORMS)
-def test_an_invalid_latency_is_told_before_anything_else_with_its_reason(render: Render) -> None:
-    page = render([failed()])
+def test_an_invalid_latency_that_leaves_the_verdict_open_is_told_before_anything_else(render: Render) -> None:
+    page = render([failed().model_copy(update={"verdict": "undecided"})])
     position = page.index("INVALID: the candidate")
     assert page[position:].startswith(("INVALID: the candidate's", "INVALID: the candidate&#x27;s"))
     assert position < page.index("Gates")
@@ -72,14 +72,17 @@ def test_an_invalid_reference_is_told_too_and_what_was_not_timed_is_not() -> Non
 
 
 def test_an_invalid_latency_is_in_the_sentence_and_its_number_is_not() -> None:
-    assert "its time is INVALID and may not be quoted" in failed().sentence
+    assert "its time was not measured well enough to be quoted" in failed().sentence
     assert " ms" not in failed().sentence
 
 
 def test_no_ratio_is_made_of_an_invalid_latency() -> None:
     section = shown(failed(), "Latency side by side")
     assert {cells[-1] for cells in section.rows} == {"-"}
-    assert section.first == ("The two must not be compared in time: a latency is INVALID, as said above.",)
+    assert section.first == (
+        "The two must not be compared in time: a latency is INVALID, and the verdict does not hang on it.",
+        "INVALID: the candidate's latency may not be quoted. Why: it ran for 0.1 s of 10 s. Mend that, and run again.",
+    )
 
 
 def test_edge_and_cloud_are_side_by_side_with_the_network_s_share() -> None:

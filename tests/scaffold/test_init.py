@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import re
 import shutil
 import stat
 import warnings
@@ -140,6 +141,22 @@ def test_a_function_that_loads_its_weights_is_the_factory_and_names_that_are_tak
     assert ended.document["files"] == ["edgekit_data.py", "edgekit.toml"]
     assert (folder / "data.py").read_text() == "MINE = 1\n"
     assert 'factory = "model.py:make"' in (folder / "edgekit.toml").read_text()
+
+
+def test_one_command_leads_from_a_folder_to_a_verdict(
+    command: Command, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = contents(folder)
+    assert "no target is named 'hosd'" in command("init", folder, "--yes", "--build", "hosd").refused("EK102", 2)
+    command("init", folder, "--yes", "--build", "host", "--json").refused("EK104", 2)
+    assert contents(folder) == before
+    monkeypatch.chdir(folder)  # where `edgekit-out` goes
+    ended = command("init", "--yes", "--build", "host")
+    assert "next: edgekit build" not in ended.out
+    # Twenty pixels of a colour each are too few and too alike: what counts is that gates were decided on them.
+    assert re.search(r"^(PASSED|FAILED|UNDECIDED)  host, host-int8", ended.out, re.MULTILINE), ended.out + ended.err
+    assert "wrote model.py, data.py, edgekit.toml" in ended.out
+    assert [path.suffix for path in (folder / "edgekit-out").glob("*/*.edgekit")] == [".edgekit"]
 
 
 def test_a_checkpoint_is_adapted_a_table_is_read_and_a_number_is_a_regression(command: Command, tmp_path: Path) -> None:

@@ -175,15 +175,17 @@ def set_rows(record: DataSetRecord) -> tuple[str, ...]:
     personal = "not stated" if record.personal is None else "yes" if record.personal else "no"
     if record.samples is None:
         return (record.role, "-", record.licence, record.source, personal, "-", "-", "-")
+    exact = "exact ones not told" if record.exact_duplicates is None else f"{record.exact_duplicates:,} exact"
     near = "near ones not told" if record.near_duplicates is None else f"{record.near_duplicates:,} near"
+    is_part = record.total not in (None, record.samples)
     return (
         record.role,
-        f"{record.samples:,} of {record.total:,}" if record.total != record.samples else f"{record.samples:,}",
+        f"{record.samples:,} of {record.total:,}" if is_part else f"{record.samples:,}",
         record.licence,
         record.source,
         personal,
-        f"{record.exact_duplicates:,} exact, {near}",
-        f"{record.constant:,}",
+        f"{exact}, {near}",
+        "-" if record.constant is None else f"{record.constant:,}",
         _classes(record.classes),
     )
 

@@ -40,6 +40,8 @@ class OutsideScores:
     """Score that the gate reads."""
     kinds: Sequence[str] = ()
     """Kind of each sample from outside, where they are generated; else empty."""
+    sha256: str | None = None
+    """Digest of the samples from outside; None where they are generated."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,7 @@ class PairedOutside:
     source: str
     score: OutsideScoreName
     kinds: Sequence[str] = ()
+    sha256: str | None = None
 
     @property
     def outside(self) -> int:
@@ -75,6 +78,7 @@ class PairedOutside:
             score=self.score,
             detections=detections,
             kinds=tuple(self._kind(kind) for kind in dict.fromkeys(self.kinds)),
+            sha256=self.sha256,
         )
 
     def _detection(self, name: OutsideScoreName) -> OutsideDetection:
@@ -143,7 +147,7 @@ def paired_outside(scores: OutsideScores) -> PairedOutside | MissingValue:
     reference, candidate = (
         _joined([outside_scores(part, form) for part in side]) for side in (scores.reference, scores.candidate)
     )
-    return PairedOutside(reference, candidate, counts[0], scores.source, scores.score, scores.kinds)
+    return PairedOutside(reference, candidate, counts[0], scores.source, scores.score, scores.kinds, scores.sha256)
 
 
 def _joined(parts: Sequence[Mapping[OutsideScoreName, Array]]) -> Mapping[OutsideScoreName, Array]:

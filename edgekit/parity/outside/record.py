@@ -54,3 +54,5 @@ class OutsideRecord(Record):
     detections: tuple[OutsideDetection, ...]
     kinds: tuple[OutsideKind, ...] = ()
     """Kinds of generated samples; left out for a data set."""
+    sha256: str | None = None
+    """SHA-256 over the samples from outside, in order; left out for generated ones."""

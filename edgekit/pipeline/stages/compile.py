@@ -240,7 +240,7 @@ class Compilation:
         if missing:
             raise MissingExtra(
                 f"backend '{self.request.runtime.backend}' needs '{missing}', which is not installed",
-                hint=f"pip install torch==2.13.0 && {extra_hint('build')}",
+                hint=extra_hint("build"),
             )
 
     def _reused(self) -> list[Path]:

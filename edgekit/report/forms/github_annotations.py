@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from edgekit.report.forms.sarif import PROJECT_FILE
+from edgekit.report.forms.locate import Locate, in_project_file
 from edgekit.report.forms.severity import severity
 from edgekit.report.record import ReportRecord
 from edgekit.report.sections.outline import outline
@@ -15,10 +15,10 @@ MOST = 10
 """Annotations of one level that GitHub shows of a step; it leaves out the others without a word."""
 
 
-def render(reports: Sequence[ReportRecord], file: str = PROJECT_FILE) -> str:
+def render(reports: Sequence[ReportRecord], locate: Locate = in_project_file) -> str:
     """Render a command a line: every gate that does not hold, then the verdict of each report.
 
-    file: path of what states the gates, from the repository's root.
+    locate: where each gate is stated.
     """
     commands: dict[str, list[str]] = {"error": [], "warning": [], "notice": []}
     for report in reports:
@@ -26,9 +26,9 @@ def render(reports: Sequence[ReportRecord], file: str = PROJECT_FILE) -> str:
         for gate in report.gates:
             level = severity(report, gate)
             if level in ("error", "warning"):
-                title = f"{report.target}: {gate.name} {gate.outcome}"
+                title, at = f"{report.target}: {gate.name} {gate.outcome}", locate(report, gate.name)
                 commands[level].append(
-                    workflow_command(level, gate.meaning, MAX_WORDS, file=file, line="1", title=title)
+                    workflow_command(level, gate.meaning, MAX_WORDS, file=at.file, line=str(at.line), title=title)
                 )
         verdict = workflow_command("notice", view.sentence, MAX_WORDS, title=f"{report.verdict}: {view.subject}")
         commands["notice"].append(verdict)

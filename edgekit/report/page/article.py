@@ -1,4 +1,4 @@
-"""Report as an article of a page: verdict, next steps, notices, contents, sections."""
+"""Report as an article of a page: verdict, next steps, glossary, notices, contents, sections."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from edgekit.report.charts.chart_svg import chart_svg
 from edgekit.report.charts.elements import text
 from edgekit.report.charts.rows import badge
 from edgekit.report.page.gallery import gallery
+from edgekit.report.page.glossary import glossary
 from edgekit.report.record import ReportRecord
 from edgekit.report.sections.charts import BarChart, LatencyChart, ReliabilityChart
 from edgekit.report.sections.next_steps import NextStep
@@ -48,7 +49,7 @@ class Article:
         links = "".join(f'<li><a href="#{anchor}">{text(title)}</a></li>' for anchor, title, _ in parts)
         sections = self._arranged(parts)
         return (
-            f'<article id="{self.anchor}">\n{self._verdict()}{self._next()}{self._notices()}'
+            f'<article id="{self.anchor}">\n{self._verdict()}{self._next()}{glossary(self.report)}{self._notices()}'
             f'<nav class="contents" aria-label="Contents, report {self.number}"><ul>{links}</ul></nav>\n'
             f"{sections}</article>\n"
         )

@@ -55,6 +55,9 @@ pre span { white-space: nowrap }
 pre { margin: .4rem 0; padding: .6rem .8rem; white-space: pre-wrap; overflow-x: auto; background: var(--card);
   border: 1px solid var(--line);
   border-radius: .3rem }
+.glossary { margin: 1rem 0 0; font-size: .9rem; color: var(--quiet); display: grid; gap: .15rem 2rem }
+.glossary dt { display: inline; font-weight: 650 } .glossary dt::after { content: ":" }
+.glossary dd { display: inline; margin: 0 0 0 .3em }
 .notices { list-style: none; padding: 0; margin-top: 1.2rem }
 .notices li { border-left: .25rem solid var(--line); padding: .1rem 0 .1rem .8rem; margin: .5rem 0; font-size: .95rem }
 .notices .invalid { border-color: var(--open); font-weight: 600 }
@@ -87,6 +90,7 @@ td, th { max-width: 34rem } .long th[scope=row] { min-width: 10rem }
   .gates > li { grid-template-columns: 10.5rem minmax(13rem, 1fr) minmax(12rem, 1.1fr) 12.5rem }
 }
 @media (min-width: 48rem) {
+  .glossary { grid-template-columns: 1fr 1fr }
   .two { display: grid; grid-template-columns: 1fr 1fr; gap: 0 3rem } .two > .part { min-width: 0 }
   .two > .part:only-child { grid-column: 1 / -1; max-width: 40rem }
 }

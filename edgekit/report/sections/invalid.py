@@ -11,9 +11,12 @@ TIME_GATES = frozenset({"latency_p50_ms", "latency_p90_ms", "not_slower", "accel
 
 
 def hangs_on_time(report: ReportRecord) -> bool:
-    """True if a gate is open, or a cost is reckoned, for which a valid latency would be needed."""
+    """True if the verdict is open for want of a valid latency, or a cost is reckoned by one.
+
+    Where another gate failed, a valid latency would change nothing.
+    """
     open_gates = any(gate.name in TIME_GATES and gate.outcome == "undecided" for gate in report.gates)
-    return open_gates or report.cost is not None
+    return (open_gates and report.verdict != "failed") or report.cost is not None
 
 
 def invalid(report: ReportRecord) -> Iterable[str]:

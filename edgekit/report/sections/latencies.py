@@ -55,7 +55,7 @@ def _sentences(report: ReportRecord, there: str) -> Iterable[str]:
     if not (reference.p50_ns and candidate.p50_ns):
         yield "The two cannot be compared in time: one of them was not timed."
     elif not (reference.valid and candidate.valid):
-        where = "as said above" if hangs_on_time(report) else "and no gate hangs on it"
+        where = "as said above" if hangs_on_time(report) else "and the verdict does not hang on it"
         yield f"The two must not be compared in time: a latency is INVALID, {where}."
         if not hangs_on_time(report):
             yield from invalid(report)

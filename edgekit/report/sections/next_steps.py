@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from edgekit.parity.gates import GateResult
-from edgekit.report.record import ReportRecord
+from edgekit.report.record import BundleRecord, ReportRecord
 from edgekit.report.sections.invalid import TIME_GATES
 from edgekit.report.sections.section import shown
 from edgekit.report.supplement import Supplement
@@ -105,8 +105,26 @@ def _steps(report: ReportRecord, supplement: Supplement) -> Iterable[NextStep]:
     if unmeasured:
         yield _measure(report, supplement)
     elif report.device is not None:
-        words = "See what the device serves now; a rollback goes back to what it served before."
-        yield NextStep(words, Supplement().command("status", "--device", report.device))
+        yield from _ship(report, report.device, supplement)
+
+
+def _ship(report: ReportRecord, device: str, supplement: Supplement) -> Iterable[NextStep]:
+    """Steps after every gate passed on the target itself."""
+    words = "See that the device serves it now: the run committed it, unless --no-commit left it on trial"
+    yield NextStep(f"{words}, where edgekit commit does it.", Supplement().command("status", "--device", device))
+    if report.bundle:
+        words = (
+            "Ship it to other devices: each serves it once its self-test there has passed; --group GROUP takes many."
+        )
+        bundle = _bundle_file(report.bundle, supplement)
+        yield NextStep(words, Supplement().command("flash", bundle, "--device", "ssh://USER@HOST"))
+        words = "To look before they serve it, flash with --no-commit, then commit."
+        yield NextStep(words, Supplement().command("commit", "--device", "ssh://USER@HOST"))
+
+
+def _bundle_file(bundle: BundleRecord, supplement: Supplement) -> str:
+    """Path of the bundle beside its report, as its user types it."""
+    return f"{supplement.folder}/{bundle.path.rpartition('/')[2]}"
 
 
 def _remedy(gate: GateResult) -> str:
@@ -126,8 +144,7 @@ def _command(gate: GateResult, report: ReportRecord, supplement: Supplement) -> 
     if gate.name in _FLIPPED:
         return Supplement().command("report", supplement.folder, "--flips", "csv")
     if gate.name in _PLACED and report.bundle:
-        bundle = f"{supplement.folder}/{report.bundle.path.rpartition('/')[2]}"
-        return Supplement().command("inspect", bundle, "--placement")
+        return Supplement().command("inspect", _bundle_file(report.bundle, supplement), "--placement")
     return None
 
 
@@ -147,4 +164,5 @@ def _measure(report: ReportRecord, supplement: Supplement) -> NextStep:
     if report.target == "host" and not report.host_stand_in:
         return NextStep("Measure its time here.", supplement.command("run", *options, "--device", "local://"))
     command = supplement.command("run", *options, "--device", "ssh://USER@HOST")
-    return NextStep(f"Measure it on {report.target}: its address takes the place of USER@HOST.", command)
+    words = f"Measure it on {report.target}: its address takes the place of USER@HOST."
+    return NextStep(f"{words} If every gate passes there, it serves the model from then on.", command)

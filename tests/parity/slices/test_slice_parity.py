@@ -169,7 +169,7 @@ def test_a_small_slice_can_fail_but_not_pass_and_the_meaning_says_so() -> None:
     assert reading.high < 0.05
     alone = slice_parity(paired(right, right), [one(small)])
     assert slice_reading("worst_slice_drop", LIMIT, alone, SHARE) == MissingValue(
-        "no slice has the 52 samples that the limit takes; measure more (--samples), or widen the limit", "undecided"
+        "no slice has the 52 samples that the limit takes; measure more: --samples", "undecided"
     )
     broken = np.where(small & (np.arange(640) % 2 == 0), 0.0, 1.0)
     failed = slice_reading("worst_slice_drop", LIMIT, slice_parity(paired(right, broken), [one(small)]), SHARE)
