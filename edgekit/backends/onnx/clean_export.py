@@ -32,8 +32,8 @@ def clean(
     """Remove duplicates, defaults and silent fields of `model`, and give it the user's names. `model` is changed.
 
     integer_forms: decompose functions for onnxruntime's integer kernels, and write norms and permutations as it runs
-    them best. scratch: where large weights go; None puts
-    them into the result. kept: types of operators that are not decomposed.
+    them best. scratch: where large weights go; None puts them into the result. kept: types of operators that are not
+    decomposed.
     """
     import onnx_ir as ir
     from onnx_ir.passes import common
