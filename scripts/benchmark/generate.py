@@ -8,7 +8,6 @@ llama.cpp is the package `llama-cpp-python`, which is compiled as it is installe
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import struct
 import subprocess
@@ -16,11 +15,9 @@ import sys
 import tempfile
 import zipfile
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
-from statistics import median
-from typing import Any
 
+from scripts.benchmark.contender import Contender, table
 from scripts.benchmark.processes import ROOT
 from scripts.benchmark.random_llama import SIZES, write_random
 from tests.stories_project import WEIGHTS, write_stories
@@ -28,52 +25,8 @@ from tests.stories_project import WEIGHTS, write_stories
 SAME = {"float32": "f32", "dynamic-int8": "q8_0", "weight-only-int4": "q4_0"}
 """Precision of llama.cpp by edgekit's profile."""
 GATES = ("size_ratio.max=2", "accuracy_drop.max=9", "agreement.min=0", "integer_share.min=0")
-COLUMNS = ("file", "MB a token", "tokens/s", "CPU ms", "first ms", "first MB", "last MB", "peak MB", "own MB", "alike")
-"""Bytes of the files; MB that a token reads at most, file and full cache; tokens a second by the wall; CPU time of a
-token and of the prompt; resident memory behind the first token, behind the last, at its peak, and there without that of
-an empty Python; number of tokens that are those of the first line."""
 NOT_INSTALLED = """llama.cpp: not installed in {python}
   hint: python3 -m venv llama && llama/bin/pip install llama-cpp-python gguf, then --llama llama/bin/python"""
-
-
-@dataclass
-class Contender:
-    """Process that generates by one decoder, and what it answered."""
-
-    name: str
-    file_bytes: int
-    cache_bytes: int
-    process: subprocess.Popen[str]
-    answers: list[dict[str, Any]] = field(default_factory=list)
-
-    def generate(self, prompt: Sequence[int], count: int) -> None:
-        """Generate one text behind a prompt. Raises RuntimeError if the process ended."""
-        assert self.process.stdin
-        assert self.process.stdout
-        self.process.stdin.write(json.dumps({"prompt": prompt, "count": count}) + "\n")
-        self.process.stdin.flush()
-        line = self.process.stdout.readline()
-        if not line:
-            raise RuntimeError(f"{self.name} ended with {self.process.wait()}")
-        self.answers.append(json.loads(line))
-
-    def per_token_s(self, key: str) -> float:
-        """Median over texts, without the first, which warms up, of the tokens behind each text's first."""
-        return float(median(one[key] / (len(one["tokens"]) - 1) for one in self._timed))
-
-    @property
-    def _timed(self) -> Sequence[dict[str, Any]]:
-        return self.answers[1:] or self.answers
-
-    def row(self, tokens: Sequence[int]) -> str:
-        """Line of the table. tokens: those of the first contender."""
-        ours, last = self.answers[0]["tokens"], self.answers[-1]
-        alike = next((i for i, pair in enumerate(zip(ours, tokens, strict=True)) if pair[0] != pair[1]), len(ours))
-        first_ms = 1e3 * median(one["first_cpu_s"] for one in self._timed)
-        memory = (*self.answers[0]["grown"], last["peak_bytes"], last["peak_bytes"] - last["empty_bytes"])
-        numbers = [(self.file_bytes + self.cache_bytes) / 1e6, 1 / self.per_token_s("rest_s")]
-        numbers += [1e3 * self.per_token_s("rest_cpu_s"), first_ms, *(size / 1e6 for size in memory)]
-        return f"{self.name:32}{self.file_bytes:13,}" + "".join(f"{number:11.2f}" for number in numbers) + f"{alike:8}"
 
 
 def main(argv: list[str]) -> None:
@@ -87,7 +40,7 @@ def main(argv: list[str]) -> None:
     parser.add_argument("--prompt", type=int, default=1, help="tokens of the prompt")
     parser.add_argument("--count", type=int, default=100, help="tokens of a text")
     parser.add_argument("--rounds", type=int, default=7, help="turns that each has, behind one to warm up")
-    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--threads", type=int, action="append", help="default: 1; more than once: each in every turn")
     args = parser.parse_args(argv)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -97,15 +50,16 @@ def main(argv: list[str]) -> None:
         profiles = args.profile or ["float32", "dynamic-int8"]
         cache_bytes = _cache_bytes(weights)
         bundles = args.bundle or _built(weights, args.backend or ["onnx", "tflite"], profiles, folder)
-        contenders = [_edgekit(bundle, folder, args.threads, cache_bytes) for bundle in bundles]
-        contenders += _llama(weights, list(dict.fromkeys(SAME[profile] for profile in profiles)), folder, args)
+        threads = args.threads or [1]
+        contenders = [_edgekit(bundle, folder, count, cache_bytes) for bundle in bundles for count in threads]
+        precisions = list(dict.fromkeys(contender.precision for contender in contenders))
+        contenders += _llama(weights, precisions, folder, args.llama, threads)
         prompt = [1 + place % 200 for place in range(args.prompt)]
         for _ in range(args.rounds + 1):
             for contender in contenders:
                 contender.generate(prompt, args.count)
-        print(f"{'':32}{COLUMNS[0]:>13}" + "".join(f"{name:>11}" for name in COLUMNS[1:-1]) + f"{COLUMNS[-1]:>8}")
+        print("\n".join(table(contenders)))
         for contender in contenders:
-            print(contender.row(contenders[0].answers[0]["tokens"]))
             contender.process.communicate()
 
 
@@ -131,8 +85,14 @@ def _edgekit(bundle: Path, folder: Path, threads: int, cache_bytes: int) -> Cont
     slot = folder / "slots" / bundle.stem
     zipfile.ZipFile(bundle).extractall(slot)
     size = sum(path.stat().st_size for path in slot.iterdir() if path.suffix in (".onnx", ".bin", ".pte", ".tflite"))
+    built = bundle.stem.partition("-host-")[2]
+    precision = next((theirs for profile, theirs in SAME.items() if built.endswith(profile)), "")
     argv = [sys.executable, "-m", "scripts.benchmark.decoder_worker", str(slot), str(threads)]
-    return Contender(f"edgekit {bundle.stem.partition('-host-')[2]}", size, cache_bytes, _started(argv))
+    return Contender(_name(f"edgekit {built}", threads), precision, threads, size, cache_bytes, _started(argv))
+
+
+def _name(decoder: str, threads: int) -> str:
+    return decoder if threads == 1 else f"{decoder}, {threads} threads"
 
 
 def _cache_bytes(weights: Path) -> int:
@@ -143,19 +103,23 @@ def _cache_bytes(weights: Path) -> int:
     return 2 * 4 * layers * groups * longest * (size // heads)
 
 
-def _llama(weights: Path, precisions: Sequence[str], folder: Path, args: argparse.Namespace) -> list[Contender]:
+def _llama(
+    weights: Path, precisions: Sequence[str], folder: Path, python: Path, threads: Sequence[int]
+) -> list[Contender]:
     """llama.cpp on the same weights; nothing, and a hint, where it is not installed."""
-    tried = subprocess.run([args.llama, "-c", "import gguf, llama_cpp"], check=False, capture_output=True)
+    tried = subprocess.run([python, "-c", "import gguf, llama_cpp"], check=False, capture_output=True)
     if tried.returncode:
-        print(NOT_INSTALLED.format(python=args.llama))
+        print(NOT_INSTALLED.format(python=python))
         return []
     contenders = []
-    for precision in precisions:
+    for precision in filter(None, precisions):
         file = folder / f"{precision}.gguf"
-        argv = [str(args.llama), "-m", "scripts.benchmark.llama_cpp_worker"]
+        argv = [str(python), "-m", "scripts.benchmark.llama_cpp_worker"]
         subprocess.run([*argv, "convert", str(weights), str(file), precision], check=True, cwd=ROOT)
-        process = _started([*argv, "generate", str(file), str(args.threads)])
-        contenders.append(Contender(f"llama.cpp {precision}", file.stat().st_size, _cache_bytes(weights), process))
+        size, cache = file.stat().st_size, _cache_bytes(weights)
+        for count in threads:
+            name, process = _name(f"llama.cpp {precision}", count), _started([*argv, "generate", str(file), str(count)])
+            contenders.append(Contender(name, precision, count, size, cache, process))
     return contenders
 
 

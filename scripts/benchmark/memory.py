@@ -22,6 +22,8 @@ WIDTH = 2048
 LAYER_BYTES = 4 * WIDTH * WIDTH
 BOUND = 2.5
 """Largest memory of a process of a build, as a multiple of the float model, beside that of a small model's build."""
+LIMIT_S = 3600.0
+"""Longest build of a gigabyte, on a machine that has other work."""
 INT8 = ("quantize.weights.dtype=int8", "quantize.weights.granularity=per-channel")
 RECIPES: dict[str, dict[str, tuple[str, tuple[str, ...]]]] = {
     "executorch": {"int8": ("dynamic-int8", ()), "int4": ("weight-only-int4", ())},
@@ -120,7 +122,7 @@ def build(backend: str, weights: str, layers: int) -> tuple[Cost, int]:
         ]
         # Random weights miss gates of accuracy: those are no matter here.
         argv += [word for change in changes for word in ("--set", f"profile.{change}")]
-        made = cost(argv, environment, ended=(0, 1))
+        made = cost(argv, environment, (0, 1), LIMIT_S)
         shutil.rmtree(folder)
         folder.mkdir()
         return made, size

@@ -40,8 +40,13 @@ class Cost:
     """Largest resident set that any one process ever had, by the kernel's own count, which misses none."""
 
 
-def cost(argv: list[str], environment: dict[str, str], ended: tuple[int, ...] = (0,)) -> Cost:
-    """Run `argv` to its end. Raises RuntimeError with its last words if its exit status is none of `ended`."""
+def cost(
+    argv: list[str], environment: dict[str, str], ended: tuple[int, ...] = (0,), limit_s: float = TIMEOUT_S
+) -> Cost:
+    """Run `argv` to its end, or for `limit_s` seconds.
+
+    Raises RuntimeError with its last words if its exit status is none of `ended`, as that of a command is that was cut.
+    """
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)
     before, started = _children_cpu(), time.perf_counter()
     peak, largest, stages = 0, 0, dict[str, int]()
@@ -52,7 +57,7 @@ def cost(argv: list[str], environment: dict[str, str], ended: tuple[int, ...] = 
     reader = threading.Thread(target=lambda: lines.extend(process.stdout or ()))
     reader.start()
     while process.poll() is None:
-        if time.perf_counter() - started > TIMEOUT_S:
+        if time.perf_counter() - started > limit_s:
             process.kill()
         tree = _tree(process.pid)
         stage = next((match[1] for line in reversed(lines) if (match := STAGE.match(line))), "start")

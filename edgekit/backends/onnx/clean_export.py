@@ -6,7 +6,9 @@ from collections.abc import Container
 from typing import TYPE_CHECKING
 
 from edgekit.backends.onnx.decompose import decompose
+from edgekit.backends.onnx.root_mean_square import divide_by_root
 from edgekit.backends.onnx.value_names import rename
+from edgekit.backends.onnx.views import join_views
 
 if TYPE_CHECKING:
     from google.protobuf.message import Message
@@ -29,14 +31,18 @@ def clean(
 ) -> ModelProto:
     """Remove duplicates, defaults and silent fields of `model`, and give it the user's names. `model` is changed.
 
-    integer_forms: decompose functions for onnxruntime's integer kernels. scratch: where large weights go; None puts
-    them into the result. kept: types of operators that are not decomposed.
+    integer_forms: decompose functions for onnxruntime's integer kernels, and write norms and permutations as it runs
+    them best. scratch: where large weights go; None puts them into the result. kept: types of operators that are not
+    decomposed.
     """
     import onnx_ir as ir
     from onnx_ir.passes import common
 
     if integer_forms:
         decompose(model, kept)
+        if not kept:  # an accelerator has forms of its own, which were tried one by one
+            divide_by_root(model.graph)
+            join_views(model.graph)
     for node in model.graph.all_nodes():
         _drop_defaults(node, model.opset_imports)
     common.DeduplicateInitializersPass(size_limit=2**31)(model)

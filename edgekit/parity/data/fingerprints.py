@@ -16,20 +16,7 @@ from edgekit.parity.data.descriptors import (
     token_descriptor,
 )
 from edgekit.parity.data.sample_kind import Kind, kind_of
-from edgekit.parity.data.similarity import (
-    number_similarity,
-    picture_similarity,
-    recording_similarity,
-    token_similarity,
-)
 from edgekit.parity.data.thumbnails import details, difference_hash, perceptual_hash, thumbnails, zoomed
-
-SIMILARITIES = {
-    "pictures": picture_similarity,
-    "recordings": recording_similarity,
-    "tokens": token_similarity,
-    "numbers": number_similarity,
-}
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,10 @@ import numpy as np
 
 from edgekit.ir.measurement import Array
 from edgekit.parity.data.descriptors import centred
-from edgekit.parity.data.fingerprints import SIMILARITIES, Fingerprints
+from edgekit.parity.data.fingerprints import Fingerprints
 from edgekit.parity.data.nearest import nearest_cosine, nearest_hash
 from edgekit.parity.data.sample_kind import Kind
+from edgekit.parity.data.similarity import pair_similarity
 from edgekit.stratification import spread
 
 NEIGHBOURS = 3
@@ -100,8 +101,9 @@ def most_similar(ours: Fingerprints, others: Fingerprints, own: Array | None) ->
         columns = list(nearest_cosine(*described, NEIGHBOURS, own).T)
         if mine == other:
             columns += [nearest_hash(x, y, own)[0] for x, y in zip(ours.hashes, others.hashes, strict=True)]
+        similarity_of = pair_similarity(ours.kind, a.values, b.values)
         for place, other_place in _worth_a_look(columns, described, ours.kind):
-            similarity = SIMILARITIES[ours.kind](a.values[place], b.values[other_place])
+            similarity = similarity_of(place, other_place)
             better = similarity > best[place]
             best[place[better]], partner[place[better]] = similarity[better], other_place[better]
     return partner, best

@@ -140,6 +140,16 @@ def test_tangos_bounds_solve_its_equation_to_a_billionth(lost: int, won: int, co
         assert bound == pytest.approx(end, abs=1e-9)
 
 
+@settings(max_examples=50)
+@given(st.integers(0, 50), st.integers(0, 50), st.integers(1, 1000), st.sampled_from((-1.0, -0.02, 0.0, 0.3, 1.0)))
+def test_one_measurement_has_the_numbers_of_many(lost: int, won: int, rest: int, tested: float) -> None:
+    count = lost + won + rest
+    many = np.array([lost]), np.array([won]), np.array([count])
+    assert float(tango_statistic(lost, won, count, tested)) == tango_statistic(*many, tested)[0]
+    bounds = tango_bounds(lost, won, count, 0.95), tango_bounds(*many, 0.95)
+    assert [float(bound) for bound in bounds[0]] == [bound[0] for bound in bounds[1]]
+
+
 @settings(max_examples=25)
 @given(st.integers(0, 50), st.integers(0, 50), st.integers(0, 1000))
 def test_tango_mirrors_the_two_sides(lost: int, won: int, rest: int) -> None:
