@@ -70,6 +70,8 @@ class SystemdUnit(NamedTuple):
         self._systemctl("daemon-reload")
         self._systemctl("enable", self.name)
         self._systemctl("restart", self.name)
+        # Its file and the links of `enable` would not outlive a power cut now.
+        os.sync()
         # Units of a user end with the last session, unless they linger.
         return self.is_system or _run(["loginctl", "enable-linger", getpass.getuser()]) is None
 

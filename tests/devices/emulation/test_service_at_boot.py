@@ -81,7 +81,7 @@ def test_the_model_is_served_again_after_a_power_cut(
     with device.connected() as transport:
         until = time.monotonic() + LIMIT_S
         while _asked(transport, serving).returncode:
-            assert time.monotonic() < until
+            assert time.monotonic() < until, _journal(transport, serving)
             time.sleep(1.0)
         assert _ask(transport, serving) == version
         stopped = edgekit_here("device", "serve", url, "--stop")
@@ -109,6 +109,12 @@ def _wait_for_systemd(device: Device) -> None:
         time.sleep(1.0)
         with contextlib.suppress(ConnectionLost, Unreachable), device.connected() as transport:
             said = transport.run(["systemctl", "is-system-running"], timeout=LIMIT_S).stdout
+
+
+def _journal(transport: Transport, serving: dict[str, str]) -> str:
+    unit = PurePosixPath(serving["unit"]).name
+    told = f"systemctl status --no-pager {unit}; journalctl --no-pager -n 30 -u {unit}; ls -l /etc/systemd/system/*"
+    return transport.run(["sh", "-c", told], timeout=LIMIT_S).stdout
 
 
 def _asked(transport: Transport, serving: dict[str, str]) -> Completed:
