@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
-from .http_message import CONTINUE, END, MAX_HEAD, Head, HttpError, parse_head, response_head
+from .http_message import CONTINUE, END, JSON, MAX_HEAD, Head, HttpError, parse_head, response_head
 from .stream import Stream
 
 if TYPE_CHECKING:
@@ -139,7 +139,8 @@ class Connection:
         self._head, self._is_waiting = None, False
         self.deadline = time.monotonic() + IDLE_S
         body = b"" if head.method == "HEAD" else answer.body
-        self._stream.send([response_head(answer.status, len(answer.body), answer.json_length, head.keep), body])
+        kind = answer.type or JSON
+        self._stream.send([response_head(answer.status, len(answer.body), answer.json_length, head.keep, kind), body])
         if not head.keep:
             self._linger()
             return

@@ -26,6 +26,8 @@ class WorkerAnswer(NamedTuple):
     infer_ns: int
     output_ns: int
     body: bytes
+    type: str | None = None
+    """Type of the body's content; None for the protocol's own."""
 
 
 def request_frame(requests: list[tuple[int | None, bytes]]) -> list[bytes]:

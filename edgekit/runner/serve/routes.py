@@ -10,6 +10,7 @@ from urllib.parse import unquote
 
 from .frame import WorkerAnswer
 from .http_message import Head, HttpError
+from .prometheus_text import TYPE, prometheus_text
 from .worker_pool import refusal
 from .worker_process import Ticket
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 EXTENSIONS = ("binary_tensor_data", "statistics")
 NAME = "edgekit"
+METRICS = "/metrics"
 
 
 class ProtocolRoutes:
@@ -48,6 +50,10 @@ class ProtocolRoutes:
     def answer(self, head: Head, body: bytes, reply: Callable[[WorkerAnswer], None]) -> Ticket | None:
         """Answer a request; the ticket if a worker does."""
         try:
+            if head.path == METRICS:
+                self._check_method(head, ("GET", "HEAD"))
+                reply(WorkerAnswer(200, None, 0, 0, 0, prometheus_text(self._pool).encode(), TYPE))
+                return None
             names = _names(head.path)
             if names[-1:] == ("infer",):
                 self._check_method(head, ("POST",))

@@ -87,6 +87,11 @@ class WorkerPool:
         """Count of requests in the queue or with a worker."""
         return len(self._queue) + sum(len(worker.tickets) for worker in self._workers)
 
+    @property
+    def ready_workers(self) -> int:
+        """Count of workers that answer for what is live."""
+        return sum(worker.is_ready and worker.bundle == self.live for worker in self._workers)
+
     def tick(self) -> None:
         """End what hangs, and start what is missing. To be called a few times a second."""
         now = time.monotonic()

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from edgekit.runner.slots import lifecycle
 from tests.runner import slot
@@ -75,6 +76,23 @@ def test_it_says_what_it_serves_and_counts_as_triton_does(server: RunningServer)
         for _ in range(3):
             infer(connection, GIVEN)
     assert counted() == before + 3
+
+
+def test_prometheus_reads_its_metrics(server: RunningServer) -> None:
+    with contextlib.closing(server.connect()) as connection:
+        for _ in range(2):
+            infer(connection, GIVEN)
+        connection.request("GET", "/metrics")
+        response = connection.getresponse()
+        text = response.read().decode()
+    assert response.headers["Content-Type"].startswith("text/plain; version=0.0.4")
+    families = {family.name: family for family in text_string_to_metric_families(text)}
+    assert [sample.value for sample in families["edgekit_ready"].samples] == [1]
+    outcomes = {sample.labels["outcome"]: sample for sample in families["edgekit_requests"].samples}
+    assert outcomes["success"].value >= 2
+    assert outcomes["success"].labels["model"] == "small"
+    seconds = {sample.labels["part"]: sample.value for sample in families["edgekit_request_seconds"].samples}
+    assert seconds["whole"] > seconds["inference"] > 0
 
 
 @pytest.mark.parametrize(
