@@ -22,7 +22,7 @@ NIGHTLY = {
     "tests/devices/emulation/test_faults.py": ("*lost_link*pixel-8*", "*middle_of_a_push*", "*clock*-315360000*"),
     "tests/devices/emulation/test_flash_faults.py": ("*link_that_stays_lost*", "*host_that_is_killed*"),
     "tests/devices/emulation/test_packs_disk.py": ("*android-arm64*", "*outlives_a_power_cut*"),
-    "tests/devices/emulation/test_service_at_boot.py": ("*",),
+    "tests/devices/emulation/test_served_board.py": ("*",),
     "tests/devices/packs/test_bare_board.py": ("*tflite-runtime*", "*executorch*", "*ai-edge-litert*"),
     "tests/devices/test_damage_campaign.py": ("*after_damage_to_any_file*whole*",),
     "tests/measure/device/test_model_file.py": ("*damaged*pte*",),
