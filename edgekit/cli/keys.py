@@ -67,7 +67,9 @@ def add_key(
 @keys.command("list")
 def list_command(json: options.Json = False) -> None:
     """List your own keys, where the private half of each lies, those in your SSH agent, and those you trust."""
-    rows = [(key.name, key.id, key.state, key.location) for key in list_keys(KeyStore.of_user(), _agent_keys())]
+    rows: list[tuple[str, str, str, str]] = [
+        (key.name, key.id, key.state, key.location) for key in list_keys(KeyStore.of_user(), _agent_keys())
+    ]
     rows += [(pair.name, pair.id, "own, for export --oms", pair.location) for pair in PairStore.of_user().list()]
     if json:
         named = ("name", "id", "state", "location")
