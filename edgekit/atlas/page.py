@@ -11,7 +11,7 @@ from edgekit.atlas.page_style import STYLE
 from edgekit.atlas.plots import metric_groups, plots_of
 from edgekit.atlas.run_figures import HEADER, figures
 from edgekit.parity.gate_texts import counted
-from edgekit.report.charts.elements import text
+from edgekit.report.charts.elements import plain, text
 from edgekit.report.page.document import document
 from edgekit.untrusted.sanitize import MAX_WORDS, line
 
@@ -75,7 +75,7 @@ def _verdict_link(number: int, entry: RunEntry) -> str:
 def _group(title: str, rows: Sequence[tuple[int, RunEntry]], kinds: Sequence[str]) -> str:
     plots = plots_of(title, rows, kinds)
     figures = "".join(
-        f"<figure>\n{scatter_svg.scatter_svg(plot)}<figcaption>{escape(plot.description)}</figcaption>\n</figure>\n"
+        f"<figure>\n{scatter_svg.scatter_svg(plot)}<figcaption>{text(plot.description)}</figcaption>\n</figure>\n"
         for plot in plots
     )
     own = [kind for kind in kinds if any(entry.report.backend == kind for _, entry in rows)]
@@ -125,13 +125,13 @@ def _unreadable(catalogue: RunCatalogue) -> str:
 def _table(caption: str, header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     head = "".join(f'<th scope="col">{escape(name)}</th>' for name in header)
     body = "".join(f"<tr>{''.join(f'<td>{_safe(cell)}</td>' for cell in row)}</tr>\n" for row in rows)
-    table = f"<table>\n<caption>{escape(caption)}</caption>\n<tr>{head}</tr>\n{body}</table>"
+    table = f"<table>\n<caption>{text(caption)}</caption>\n<tr>{head}</tr>\n{body}</table>"
     return _wide(caption.lower(), table)
 
 
 def _wide(label: str, table: str) -> str:
     """Table that scrolls by itself, also by keyboard."""
-    return f'<div class="wide" role="region" tabindex="0" aria-label="{escape(label)}">\n{table}\n</div>\n'
+    return f'<div class="wide" role="region" tabindex="0" aria-label="{plain(label)}">\n{table}\n</div>\n'
 
 
 def _section(title: str, body: str) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from html import escape
 
 from edgekit.atlas.pareto import PlotPoint
-from edgekit.report.charts.elements import image
+from edgekit.report.charts.elements import image, plain
 
 WIDTH, HEIGHT = 640, 340
 _LEFT, _RIGHT, _TOP, _BOTTOM = 76.0, 24.0, 16.0, 56.0
@@ -111,7 +111,7 @@ def _grid(x1: float, y1: float, x2: float, y2: float) -> str:
 
 
 def _text(x: float, y: float, words: str, anchor: str) -> str:
-    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{escape(words)}</text>'
+    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{plain(words)}</text>'
 
 
 def _numbers(at: Mapping[PlotPoint, tuple[float, float]]) -> Iterator[str]:

@@ -15,13 +15,15 @@ import typer
 from edgekit.cli import completion, options
 from edgekit.cli.build import build_command
 from edgekit.cli.output import note, print_json, progress, say
-from edgekit.errors import OptionError, ScaffoldError
+from edgekit.errors import LoadError, OptionError, ScaffoldError
 from edgekit.pipeline.request import ALL
 from edgekit.scaffold.draft import Draft
+from edgekit.scaffold.model_file import model_paths
+from edgekit.scaffold.network_class import classes_beside
 from edgekit.scaffold.picture_folder import PictureFolder
 from edgekit.scaffold.project_files import rewrite, written
 from edgekit.scaffold.survey import ProjectParts, draft
-from edgekit.scaffold.trial import PreprocessScore, completed, sentences, try_project
+from edgekit.scaffold.trial import PreprocessScore, PreprocessTrial, completed, sentences, try_project
 from edgekit.specs.catalog import Catalog
 from edgekit.specs.factory import forget
 from edgekit.specs.project import Project
@@ -74,7 +76,7 @@ def init_command(
     )
     with written(drafted), progress("init") as watch:
         watch("trial", None)
-        trial = try_project(Project.read(drafted.root))
+        trial = _tried(drafted)
         drafted = completed(drafted, trial)
         rewrite(drafted)
         forget(drafted.root)
@@ -89,6 +91,21 @@ def init_command(
         build_command(build, None if folder.resolve() == Path.cwd() else folder)
     else:
         say(f"next: {next_command(folder)}")
+
+
+def _tried(drafted: Draft) -> PreprocessTrial:
+    """Try what was written. Where a function that loads its weights fails, the class beside it may be meant."""
+    try:
+        return try_project(Project.read(drafted.root))
+    except LoadError as error:
+        classes = classes_beside(drafted.network, drafted.root) if drafted.network and drafted.network.loads else []
+        weights = [path.name for path in model_paths(drafted.root)]
+        if classes and weights:
+            error.hint = (
+                f"where '{weights[0]}' are its weights: edgekit init --network {classes[-1].place} --model "
+                f"{shlex.quote(weights[0])}; else {error.hint}"
+            )
+        raise
 
 
 def _check_build(target: str, json: bool) -> None:

@@ -28,6 +28,7 @@ _PRECISIONS: dict[Precision, str] = {
 }
 
 
+EVERY_PASSED = "every gate passed"
 _NOT_MENTIONED = ("instructions_ratio", "not_slower", "calibration_overlap", "training_overlap")
 """Gates that are not mentioned where they are not measurable: without an earlier run, a device, or the set."""
 
@@ -162,4 +163,4 @@ def _gates(gates: Sequence[GateResult], warned: bool) -> str:
     if warned:
         return "no gate failed, and that says nothing"
     unmeasured = sum(gate.outcome == "not measurable" and gate.name not in _NOT_MENTIONED for gate in gates)
-    return f"every gate passed but {unmeasured} that cannot be measured here" if unmeasured else "every gate passed"
+    return f"every gate passed but {unmeasured} that cannot be measured here" if unmeasured else EVERY_PASSED

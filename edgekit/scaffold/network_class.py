@@ -48,6 +48,14 @@ def networks(folder: Path) -> list[NetworkClass]:
     return sorted(every, key=lambda each: not each.loads)
 
 
+def classes_beside(network: NetworkClass, folder: Path) -> list[NetworkClass]:
+    """List the classes of networks in the file of a function that makes one, the whole one last."""
+    if not network.module.startswith("."):
+        return []
+    every = _networks(folder / f"{network.module[1:]}.py", everything=True)
+    return [each for each in every if not each.loads and each.name != network.name]
+
+
 def network_named(text: str, folder: Path) -> NetworkClass:
     """Find the network that `net.py:Net` or `torchvision.models:resnet18` names. Raises ScaffoldError."""
     module, _, name = text.rpartition(":")

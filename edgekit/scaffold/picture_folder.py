@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from edgekit.datasets.classes import class_folders, normal, visible
@@ -53,11 +53,23 @@ def read_picture_folder(folder: Path) -> PictureFolder | None:
     parts = {child.name.lower(): child.name for child in class_folders(folder)}
     training = next((parts[name] for name in TRAINING if name in parts), "")
     evaluation = next((parts[name] for name in EVALUATION if name in parts), "")
-    if evaluation and _holds_classes(folder / evaluation):
-        return _read(folder, evaluation, training if training and _holds_classes(folder / training) else "")
+    parts_with_classes = [part for part in (evaluation, training) if part and _holds_classes(folder / part)]
+    if len(parts_with_classes) == 2:
+        return _read(folder, evaluation, training)
+    if parts_with_classes:
+        return _alone(folder / parts_with_classes[0])
     if _holds_classes(folder) or any(map(_is_picture, visible(folder))):
-        return _read(folder, "", "")
+        return _alone(folder)
     return None
+
+
+def _alone(part: Path) -> PictureFolder:
+    """Read a set that is not split, or one part of a set whose other part is not there."""
+    data = _read(part, "", "")
+    if part.name.lower() in TRAINING:
+        learned = f"'{part.name}' alone: pictures that the network was trained on flatter it; --data names others"
+        return replace(data, other=(*data.other, learned))
+    return data
 
 
 def _holds_classes(folder: Path) -> bool:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from edgekit.errors import ProjectExists, ScaffoldError
+from edgekit.errors import EdgekitError, ProjectExists, ScaffoldError
 from edgekit.scaffold.draft import Data, Draft
 from edgekit.scaffold.model_file import ModelFile, StatedInput, model_paths, read_model_file
 from edgekit.scaffold.network_class import NetworkClass, network_named, networks
@@ -152,8 +153,19 @@ def _data(root: Path, stated: ProjectParts, ask: Ask) -> Data:
             f"'{root}' has no samples: no folder of pictures, no .csv and no .npz",
             hint="edgekit init --data FOLDER, with a folder of pictures for each class: FOLDER/cat/1.jpg",
         )
+    if any(map(_lists_pictures, sets.values())):
+        sets = {name: path for name, path in sets.items() if path.is_file()}
     names = list(sets)
     return _read_data(sets[ask("which are the samples? (--data)", names, names[0] if len(names) == 1 else "")])
+
+
+def _lists_pictures(path: Path) -> bool:
+    """True for a table of paths of pictures that are there: the folder that they lie in is no other set."""
+    if path.suffix.lower() != ".csv":
+        return False
+    with contextlib.suppress(EdgekitError):  # told when it is read
+        return read_csv(path).pictures
+    return False
 
 
 def _read_data(path: Path) -> Data:

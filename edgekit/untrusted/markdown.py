@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import re
 
+from edgekit.untrusted.direction import isolated
 from edgekit.untrusted.sanitize import MAX_WORDS, line
 
 
@@ -15,8 +16,8 @@ def escape(text: str) -> str:
 
 
 def cell(words: str) -> str:
-    """Escape words for a line or a cell of a table."""
-    return escape(line(words, MAX_WORDS))
+    """Escape words for a line or a cell of a table, with letters from right to left isolated."""
+    return isolated(escape(line(words, MAX_WORDS)))
 
 
 def code(words: str) -> str:

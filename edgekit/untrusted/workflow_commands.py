@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 
+from edgekit.untrusted.direction import isolated
 from edgekit.untrusted.sanitize import line
 
 _AT_BEGINNING = re.compile(r"(?m)^(\s*:)(:[A-Za-z-]+.*::)")
@@ -16,9 +17,15 @@ _ANYWHERE = re.compile(r"##(?=\w*\[)")
 
 
 def workflow_command(name: str, message: str, limit: int | None = None, **properties: str) -> str:
-    """Write a command in one line. `limit`: characters of the message and of each property, before they are escaped."""
-    written = ",".join(f"{key}={_property(line(value, limit))}" for key, value in properties.items())
-    return f"::{name}{' ' if written else ''}{written}::{_data(line(message, limit))}"
+    """Write a command in one line, with letters from right to left isolated in its message and title.
+
+    limit: characters of the message and of each property, before they are escaped.
+    """
+    shown = {key: line(value, limit) for key, value in properties.items()}
+    if "title" in shown:
+        shown["title"] = isolated(shown["title"])
+    written = ",".join(f"{key}={_property(value)}" for key, value in shown.items())
+    return f"::{name}{' ' if written else ''}{written}::{_data(isolated(line(message, limit)))}"
 
 
 def defused(text: str) -> str:

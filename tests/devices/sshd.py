@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import pytest
+
 from edgekit.devices import debian
 from edgekit.devices.known_hosts import HostKey
 from edgekit.devices.ssh import Ssh
@@ -63,6 +65,24 @@ class Sshd:
         """Known and let in."""
         (self.folder / "known").write_text(self.host_key.line)
         return Ssh(self.url, identity=self.folder / "user", known_hosts=self.folder / "known")
+
+    def known_as_lab(self, home: Path, patch: pytest.MonkeyPatch) -> Path:
+        """Give whoever runs ssh a home whose configuration knows this sshd as `Lab`; return its folder .ssh.
+
+        ssh looks for it in passwd, not in HOME.
+        """
+        folder = home / ".ssh"
+        folder.mkdir(mode=0o700)
+        (folder / "config").write_text(
+            f"Host Lab\n HostName 127.0.0.1\n Port {self.port}\n User device\n IdentityFile {self.folder}/user\n"
+        )
+        (home / "passwd").write_text(f"me:x:{os.getuid()}:{os.getgid()}::{home}:/bin/sh\n")
+        (home / "group").write_text(f"me:x:{os.getgid()}:\n")
+        (library,) = self.packages.glob("usr/lib/*/libnss_wrapper.so")
+        patch.setenv("LD_PRELOAD", str(library))
+        patch.setenv("NSS_WRAPPER_PASSWD", str(home / "passwd"))
+        patch.setenv("NSS_WRAPPER_GROUP", str(home / "group"))
+        return folder
 
     @property
     def host_key(self) -> HostKey:

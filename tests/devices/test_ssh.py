@@ -270,20 +270,13 @@ def test_edgekits_own_file_is_asked_beside_the_users(shared: Sshd, monkeypatch: 
 
 @pytest.fixture
 def configured(shared: Sshd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder .ssh of a user whose ssh knows our sshd as `Lab`. ssh looks for it in passwd, not in HOME."""
-    folder = tmp_path / ".ssh"
-    folder.mkdir(mode=0o700)
-    (folder / "config").write_text(
-        f"Host Lab\n HostName 127.0.0.1\n Port {shared.port}\n User device\n IdentityFile {shared.folder}/user\n"
-        f"Host Behind\n HostName 127.0.0.1\n HostKeyAlias behind\n ProxyJump Lab\n"
-        f" Port {shared.port}\n User device\n IdentityFile {shared.folder}/user\n"
-    )
-    (tmp_path / "passwd").write_text(f"me:x:{os.getuid()}:{os.getgid()}::{tmp_path}:/bin/sh\n")
-    (tmp_path / "group").write_text(f"me:x:{os.getgid()}:\n")
-    (library,) = shared.packages.glob("usr/lib/*/libnss_wrapper.so")
-    monkeypatch.setenv("LD_PRELOAD", str(library))
-    monkeypatch.setenv("NSS_WRAPPER_PASSWD", str(tmp_path / "passwd"))
-    monkeypatch.setenv("NSS_WRAPPER_GROUP", str(tmp_path / "group"))
+    """The folder .ssh of a user whose ssh knows our sshd as `Lab`, and another host behind it."""
+    folder = shared.known_as_lab(tmp_path, monkeypatch)
+    with (folder / "config").open("a") as config:
+        config.write(
+            f"Host Behind\n HostName 127.0.0.1\n HostKeyAlias behind\n ProxyJump Lab\n"
+            f" Port {shared.port}\n User device\n IdentityFile {shared.folder}/user\n"
+        )
     monkeypatch.setenv("EDGEKIT_CONFIG", str(tmp_path / "config"))
     return folder
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from tests.conftest import Built, Command
+from tests.devices.debian_programs import fetched
+from tests.devices.sshd import PACKAGES, Sshd
 from tests.networks import COLOURS
 
 
@@ -33,6 +37,26 @@ def test_pictures_are_answered_beside_the_float_model(
     assert only["candidate"][0]["class"] == "c"
     assert 0.5 < only["candidate"][0]["probability"] <= 1
     assert only["reference"] is None
+
+
+def test_a_device_behind_ssh_answers_by_what_it_serves(
+    command: Command, built: Built, places: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    packages = fetched(PACKAGES, Path(places["EDGEKIT_CACHE"]) / "downloads")
+    sshd = Sshd(tmp_path / "sshd", packages)
+    with (sshd.folder / "config").open("a") as config:
+        config.write(f"SetEnv PATH={Path(sys.executable).parent}:/usr/bin:/bin\n")  # its python3 has the runtime
+    (sshd.known_as_lab(tmp_path, monkeypatch) / "known_hosts").write_text(sshd.host_key.line)
+    device = f"ssh://Lab{sshd.folder}/root"
+    picked = picture(tmp_path / "Grün 🌿.png", COLOURS[1])
+    try:
+        sshd.start()
+        assert command("flash", built.bundle, "--device", device, "--runtime", "system").code == 0
+        answer = command("predict", picked, "--device", device, "--runtime", "system", "--json")
+        assert answer.document["pictures"][0]["candidate"][0]["class"] == "b", answer.stderr
+        assert answer.document["place"].startswith(device)
+    finally:
+        sshd.stop()
 
 
 def test_what_cannot_be_answered_is_refused(command: Command, built: Built, tmp_path: Path) -> None:

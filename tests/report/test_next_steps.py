@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Callable
 from dataclasses import replace
+from html import unescape
 
 import pytest
 
@@ -17,7 +19,7 @@ from edgekit.report.sections.outline import outline
 from edgekit.report.supplement import PLAIN, Supplement
 from edgekit.specs.profile import Gates
 from tests.parity.examples import environment
-from tests.report.examples import built, compared, emulated, failed, made, passed, profile, stood_in
+from tests.report.examples import built, compared, emulated, failed, made, passed, profile, served, stood_in
 
 UNDECIDED = Gates.model_validate({"accuracy_drop": {"max": 0.002, "confidence": 0.95}})
 
@@ -76,10 +78,21 @@ def test_a_time_that_decides_nothing_does_not_stand_above_the_verdict_s_reasons(
 
 
 def test_a_page_says_what_its_words_mean() -> None:
-    assert glossary(passed()).count("<dt>") == 3
+    terms = re.findall("<dt>(.*?)</dt>", unescape(glossary(passed())))
+    assert terms == ["gate", "reference", "candidate", "p50, p90", "McNemar's p", "SQNR"]
     words = glossary(failed())
     assert "<dt>undecided</dt>" in words
     assert "<dt>INVALID</dt>" in words
+
+
+def test_nothing_is_told_twice() -> None:
+    for make in (passed, failed, built, emulated, served):
+        view = outline(make())
+        assert sum("every gate passed" in told for told in (view.headline, view.sentence_below)) < 2
+        notes = [note for section in view.sections for note in section.notes]
+        remedies = [note.rpartition(" Next: ")[2] for note in notes if " Next: " in note]
+        assert len(remedies) == len(set(remedies))
+    assert outline(passed()).sentence.endswith("; every gate passed.")
 
 
 def test_an_undecided_gate_says_what_would_settle_it() -> None:

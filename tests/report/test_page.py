@@ -14,7 +14,10 @@ from pathlib import Path
 
 import pytest
 
+from edgekit.atlas.catalogue import RunCatalogue
+from edgekit.atlas.page import atlas_page
 from edgekit.ir.layers import Layer
+from edgekit.report.failure_record import FailureRecord
 from edgekit.report.forms import html
 from edgekit.report.layer_table import LayerTable
 from edgekit.report.record import OperatorGroup
@@ -74,6 +77,31 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 
 @pytest.fixture(scope="module")
+def atlas(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A page of several runs, of a failure, and of a file that is none."""
+    folder = tmp_path_factory.mktemp("runs")
+    for i, report in enumerate((passed(), failed(), served(), emulated(), whole()[0])):
+        (folder / str(i)).mkdir()
+        (folder / str(i) / "report.json").write_text(report.to_json(), "utf-8")
+    failure = FailureRecord(
+        schema_version=1,
+        project=NAMES[0],
+        target="raspberry-pi-5",
+        backend="onnx",
+        profile="raspberry-pi-int8",
+        code="EK206",
+        message=NAMES[3],
+        hint="look",
+    )
+    (folder / "0" / "failure.json").write_text(failure.to_json(), "utf-8")
+    (folder / "1" / "broken").mkdir()
+    (folder / "1" / "broken" / "report.json").write_text("{")
+    page = folder / "atlas.html"
+    page.write_text(atlas_page(RunCatalogue.of([folder])), "utf-8")
+    return page
+
+
+@pytest.fixture(scope="module")
 def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     with browser(tmp_path_factory.mktemp("profile")) as page:
         yield page
@@ -105,6 +133,14 @@ def test_no_page_is_wider_than_its_window_and_every_word_is_legible(
         assert chromium.evaluate(smallest) >= 9
 
 
+@pytest.mark.parametrize("width", WIDTHS)
+def test_the_atlas_is_no_wider_than_its_window_and_requests_nothing(chromium: Browser, atlas: Path, width: int) -> None:
+    chromium.open(atlas, width)
+    assert chromium.evaluate("document.documentElement.scrollWidth") == width
+    assert [url for url in chromium.requests if not url.startswith("data:")] == [atlas.as_uri()]
+    assert chromium.complaints == []
+
+
 def test_the_verdict_and_what_to_do_next_are_on_the_first_screen_of_a_telephone(
     chromium: Browser, pages: dict[str, Path]
 ) -> None:
@@ -133,14 +169,21 @@ def test_a_printed_page_shows_what_is_folded(chromium: Browser, pages: dict[str,
 @pytest.mark.skipif(not AXE.is_file(), reason="needs axe-core: EDGEKIT_AXE=.../axe.min.js (docs/report.md)")
 @pytest.mark.parametrize(
     ("name", "width", "media"),
-    [("whole", 390, LIGHT), ("whole", 1280, DARK), ("whole", 768, FORCED), ("several", 1280, LIGHT)],
+    [
+        ("whole", 390, LIGHT),
+        ("whole", 1280, DARK),
+        ("whole", 768, FORCED),
+        ("several", 1280, LIGHT),
+        ("atlas", 390, LIGHT),
+        ("atlas", 1280, DARK),
+    ],
 )
 def test_axe_finds_nothing(
-    chromium: Browser, pages: dict[str, Path], name: str, width: int, media: dict[str, str]
+    chromium: Browser, pages: dict[str, Path], atlas: Path, name: str, width: int, media: dict[str, str]
 ) -> None:
     script = AXE.read_bytes()
     assert hashlib.sha256(script).hexdigest() == AXE_SHA256, "another release of axe-core"
-    chromium.open(pages[name], width, media)
+    chromium.open({**pages, "atlas": atlas}[name], width, media)
     # What is folded is looked at, too.
     chromium.evaluate("document.querySelectorAll('details').forEach(each => each.open = true)")
     chromium.evaluate(f"{script.decode()};0")

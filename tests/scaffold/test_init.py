@@ -8,6 +8,7 @@ import re
 import shutil
 import stat
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -212,6 +213,42 @@ def test_arrays_are_samples(command: Command, folder: Path) -> None:
     ended = command("init", folder, "--yes")
     assert ended.code == 0, ended.err
     assert "tried: right on 100% of 20 samples with mean and std of ImageNet" in ended.out
+
+
+@pytest.mark.parametrize("part", ["test", "val", "train"])
+@pytest.mark.parametrize("deep", [True, False])
+def test_one_part_of_a_set_is_a_set_to_be_split(folder: Path, part: str, deep: bool) -> None:
+    above = folder / "photos" if deep else folder
+    moved = (folder / "photos").rename(folder / "moved")
+    above.mkdir(exist_ok=True)
+    moved.rename(above / part)
+    drafted = draft(folder, ProjectParts(), answered)
+    assert drafted.data.path == above / part
+    assert drafted.classes == NAMES
+    assert "calibration()" in drafted.files["data.py"]
+    learned = [sentence for sentence in drafted.data.other if "trained on flatter" in sentence]
+    assert bool(learned) == (part == "train")
+
+
+def test_a_table_of_pictures_is_the_samples_and_not_the_folder_beside_it(folder: Path) -> None:
+    rows = [f"photos/{name}/{i}.png,{name}" for name in NAMES for i in range(6)]
+    (folder / "labels.csv").write_text("\n".join(["file,label", *rows]))
+    drafted = draft(folder, ProjectParts(), answered)
+    assert drafted.data.path.name == "labels.csv"
+    assert drafted.classes == NAMES
+
+
+def test_a_function_whose_weights_are_elsewhere_is_told_with_the_class_beside_it(
+    command: Command, folder: Path
+) -> None:
+    (folder / "net.py").write_text(NET + MAKER.replace("weights.pt", "gone.pt"))
+    message = command("init", folder, "--yes").refused("EK201", 3)
+    assert "edgekit init --network net.py:Net --model weights.pt" in message
+
+
+def answered(question: str, answers: Sequence[str], default: str) -> str:
+    assert len(answers) <= 1, question
+    return answers[0] if answers else default
 
 
 class Harm:

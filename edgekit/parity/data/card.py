@@ -10,7 +10,7 @@ from pydantic import Field
 
 from edgekit.ir.record import Record
 from edgekit.parity.data.governance import DataSetRecord, set_rows
-from edgekit.untrusted.sanitize import MAX_WORDS, line
+from edgekit.untrusted.markdown import cell
 
 JSON = "data-card.json"
 MARKDOWN = "data-card.md"
@@ -52,18 +52,14 @@ class DataCard(Record):
 
 
 def _lines(card: DataCard) -> Iterable[str]:
-    yield f"# Data of {_cell(card.model)}"
+    yield f"# Data of {cell(card.model)}"
     yield ""
     yield _row(HEADER)
     yield _row("---" for _ in HEADER)
     yield from (_row(set_rows(each)) for each in card.sets)
     yield ""
-    yield from (f"- {_cell(subject)}: {_cell(words)}" for subject, words in card.notes)
+    yield from (f"- {cell(subject)}: {cell(words)}" for subject, words in card.notes)
 
 
 def _row(cells: Iterable[str]) -> str:
-    return f"| {' | '.join(map(_cell, cells))} |"
-
-
-def _cell(text: str) -> str:
-    return line(text, MAX_WORDS).replace("|", "\\|")
+    return f"| {' | '.join(map(cell, cells))} |"

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from html import escape
 
-from edgekit.untrusted.direction import by_direction
+from edgekit.untrusted.direction import by_direction, isolated
 
 
 def text(words: str) -> str:
     """Escape `words` for HTML, with letters from right to left isolated."""
     return by_direction(words, escape, lambda run: f"<bdi>{escape(run)}</bdi>")
+
+
+def plain(words: str) -> str:
+    """Escape `words` for where HTML takes no element: attributes, titles, texts of SVG."""
+    return escape(isolated(words))
 
 
 def image(
@@ -21,7 +26,7 @@ def image(
     per cent. kind: class for the stylesheet.
     """
     box = f' viewBox="0 0 {size[0]} {size[1]}"' if size else ""
-    told = f"<title>{escape(title)}</title>" + (f"<desc>{escape(description)}</desc>" if description else "")
+    told = f"<title>{plain(title)}</title>" + (f"<desc>{plain(description)}</desc>" if description else "")
     return f'<svg class="{kind}" role="img"{box}>{told}{shapes}</svg>'
 
 

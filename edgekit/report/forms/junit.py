@@ -14,6 +14,7 @@ from edgekit.report.forms.severity import severity
 from edgekit.report.record import ReportRecord
 from edgekit.report.sections.outline import outline
 from edgekit.report.sections.section import shown
+from edgekit.untrusted.direction import isolated
 
 _ELEMENTS = {"error": "error", "warning": "skipped", "skipped": "skipped"}
 """Element of a test case by the severity of its gate; a failed gate has `failure`."""
@@ -41,7 +42,7 @@ def _suite(report: ReportRecord) -> Element:
     for name, value in _properties(report):
         SubElement(properties, "property", name=name, value=shown(value))
     suite.extend(cases)
-    SubElement(suite, "system-out").text = "\n".join((view.sentence, *view.invalid, *view.warnings))
+    SubElement(suite, "system-out").text = isolated("\n".join((view.sentence, *view.invalid, *view.warnings)))
     return suite
 
 
@@ -67,8 +68,8 @@ def _case(report: ReportRecord, gate: GateResult) -> Element:
     quantity = quantity_of(gate.name, report.reference.metric_unit)
     value = "unknown" if gate.value is None else quantity.show(gate.value)
     message = f"{gate.outcome}: {value}, {quantity.limit(gate.min, gate.max)}".rstrip(", ")
-    note = SubElement(case, tag, message=shown(message))
+    note = SubElement(case, tag, message=isolated(shown(message)))
     if tag != "skipped":  # Jenkins' schema gives it no type
         note.set("type", gate.outcome)
-    note.text = shown(gate.meaning)
+    note.text = isolated(shown(gate.meaning))
     return case

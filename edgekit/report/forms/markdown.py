@@ -21,7 +21,7 @@ def _report(view: Outline) -> str:
     head = [
         f"## {view.verdict.upper()}: {escape(view.subject)}",
         *("", f"**{escape(view.headline)}**"),
-        *("", escape(view.sentence)),
+        *("", escape(view.sentence_below)),
     ]
     warnings = [line for warning in (*view.invalid, *view.warnings) for line in ("", f"> **{escape(warning)}**")]
     sections = [line for section in view.sections for line in section_lines(section)]

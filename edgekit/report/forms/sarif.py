@@ -22,6 +22,7 @@ from edgekit.report.record import ReportRecord
 from edgekit.report.sections.outline import Outline, outline
 from edgekit.report.sections.section import shown
 from edgekit.specs.source_location import SourceLocation
+from edgekit.untrusted.direction import isolated
 from edgekit.untrusted.sanitize import json_lines
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
@@ -45,13 +46,13 @@ def render(reports: Sequence[ReportRecord], locate: Locate = in_project_file) ->
 def render_error(error: EdgekitError, location: SourceLocation) -> str:
     """Render an error that ended a build or a run, as the one result of its log. location: the line it tells of."""
     rule = {"id": error.code, "name": type(error).__name__, "defaultConfiguration": {"level": "error"}}
-    hint = f" Hint: {shown(error.hint)}" if error.hint else ""
+    hint = f" Hint: {error.hint}" if error.hint else ""
     result = {
         "ruleId": error.code,
         "ruleIndex": 0,
         "kind": "fail",
         "level": "error",
-        "message": {"text": f"{shown(str(error))}.{hint}"},
+        "message": {"text": _words(f"{error}.{hint}")},
         "locations": [_location(location)],
         "partialFingerprints": _fingerprint(error.code, location.file),
     }
@@ -87,7 +88,7 @@ def _data_sets(report: ReportRecord) -> list[dict[str, Any]]:
     """Data sets with their digests; they have no place in the repository."""
     return [
         {
-            "description": {"text": shown(f"{report.target}, {report.profile}, {report.backend}: {role} data")},
+            "description": {"text": _words(f"{report.target}, {report.profile}, {report.backend}: {role} data")},
             "hashes": {"sha-256": sha256},
         }
         for role, sha256 in data_digests(report)
@@ -112,10 +113,15 @@ def _result(report: ReportRecord, gate: GateResult, rule: int) -> dict[str, Any]
         "ruleIndex": rule,
         "kind": "fail",
         "level": severity(report, gate),
-        "message": {"text": shown(f"{report.target}, {report.profile}, {report.backend}: {gate.meaning}")},
+        "message": {"text": _words(f"{report.target}, {report.profile}, {report.backend}: {gate.meaning}")},
         "partialFingerprints": _fingerprint(report.target, report.profile, report.backend, gate.name),
         "properties": {"outcome": gate.outcome, "value": gate.value, "min": gate.min, "max": gate.max},
     }
+
+
+def _words(text: str) -> str:
+    """Words for people, with letters from right to left isolated."""
+    return isolated(shown(text))
 
 
 def _fingerprint(*identity: str) -> dict[str, str]:
@@ -126,7 +132,7 @@ def _fingerprint(*identity: str) -> dict[str, str]:
 def _notifications(reports: Sequence[ReportRecord]) -> list[dict[str, Any]]:
     """List what must be known beside the gates: it is no result, for nobody can close it in the code."""
     return [
-        {"level": level, "message": {"text": f"{view.subject}: {sentence}"}}
+        {"level": level, "message": {"text": _words(f"{view.subject}: {sentence}")}}
         for view in map(outline, reports)
         for level, sentence in _sentences(view)
     ]

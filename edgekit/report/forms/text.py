@@ -62,7 +62,7 @@ def _report(view: Outline, full: bool, width: int | None) -> Iterator[TextLine]:
     first, *rest = folded(f"{verdict}  {view.subject}", width, "", "  ")
     yield TextLine(first, verdict)
     yield from map(TextLine, rest)
-    for sentence in (view.headline, view.sentence, *view.invalid, *view.warnings):
+    for sentence in (view.headline, view.sentence_below, *view.invalid, *view.warnings):
         yield from map(TextLine, folded(sentence, width, "", "  "))
     gates, *others = view.sections
     yield from _section(gates if full else _without_notes(gates), width)

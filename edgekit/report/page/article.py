@@ -81,7 +81,7 @@ class Article:
         view, title = self.view, f"<h{self.level}>{text(self.view.headline)}</h{self.level}>"
         return (
             f'<header class="verdict {view.verdict}">{badge(view.verdict, view.verdict.upper())}\n{title}\n'
-            f'<p>{text(view.sentence)}</p>\n<p class="subject">{text(view.subject)}</p></header>\n'
+            f'<p>{text(view.sentence_below)}</p>\n<p class="subject">{text(view.subject)}</p></header>\n'
         )
 
     def _next(self) -> str:

@@ -32,4 +32,10 @@ def _terms(report: ReportRecord) -> list[tuple[str, str]]:
         terms.append(
             ("INVALID", "of a time: too few or too unsteady runs to quote it; answers are not touched by that")
         )
+    if any(side.latency.count for side in sides):
+        terms.append(("p50, p90", "the time that half of all answers, or nine of ten, take at most"))
+    if report.flips.reference_only or report.flips.candidate_only:
+        terms.append(("McNemar's p", "how likely chance alone gives flips this lopsided; small: the loss is real"))
+    if report.sqnr_db is not None:
+        terms.append(("SQNR", "how far outputs stand above the noise of compression: at 20 dB it is a tenth of them"))
     return terms

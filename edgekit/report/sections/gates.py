@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 
 from edgekit.parity.gate_texts import Quantity, percent, quantity_of
 from edgekit.parity.gates import GateResult, Outcome
@@ -13,6 +13,8 @@ from edgekit.report.sections.section import Row, Section, section
 
 ORDER: tuple[Outcome, ...] = ("failed", "undecided", "passed", "not measurable")
 """Outcomes in the order in which they matter."""
+REMEDY = " Next: "
+"""Words before the remedy in a gate's meaning."""
 _ROOM = 1.25
 """Length of an axis beyond the limit, over the limit."""
 _ZOOM = 0.9
@@ -23,8 +25,18 @@ def gates(report: ReportRecord, unit: str) -> Section:
     """Section on all gates. unit: that of the metric."""
     ordered = sorted(report.gates, key=lambda gate: ORDER.index(gate.outcome))
     rows = [_row(gate, unit) for gate in ordered]
-    notes = [f"{gate.name} {gate.outcome}. {gate.meaning}" for gate in ordered if gate.outcome != "passed"]
+    notes = _notes([gate for gate in ordered if gate.outcome != "passed"])
     return section("Gates", ("outcome", "gate", "measured", "limit"), rows, notes, picture=_picture(report, unit))
+
+
+def _notes(gates: Sequence[GateResult]) -> Iterator[str]:
+    """Say what each gate means; a remedy that several have is told with the first."""
+    told: set[str] = set()
+    for gate in gates:
+        words, _, remedy = gate.meaning.rpartition(REMEDY)
+        meaning = words if words and remedy in told else gate.meaning
+        told.add(remedy)
+        yield f"{gate.name} {gate.outcome}. {meaning}"
 
 
 def _row(gate: GateResult, unit: str) -> Row:

@@ -99,7 +99,9 @@ def _steps(report: ReportRecord, supplement: Supplement) -> Iterable[NextStep]:
         if unmeasured and gate.value is None:
             yield _measure(report, supplement)
         else:
-            yield NextStep(f"{gate.name}: {_open(gate)}", _settling(gate, report, supplement))
+            command = _settling(gate, report, supplement)
+            again = " Measure it once more." if command and gate.name in TIME_GATES else ""
+            yield NextStep(f"{gate.name}: {_open(gate)}{again}", command)
     if failed or undecided:
         return
     if unmeasured:

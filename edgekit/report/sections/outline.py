@@ -28,6 +28,7 @@ from edgekit.report.sections.section import Section, section, shown
 from edgekit.report.sections.slices import slices
 from edgekit.report.sections.timing import timing
 from edgekit.report.sections.tokens import tokens
+from edgekit.report.sentence import EVERY_PASSED
 from edgekit.report.supplement import PLAIN, Supplement
 
 NOT_THE_TARGET = "HOST, NOT THE TARGET: this machine ran the candidate, so no time or memory below is the target's."
@@ -48,6 +49,13 @@ class Outline:
     """Sentences on the latencies that may not be quoted, with the reason, where a gate or a cost hangs on them."""
     warnings: tuple[str, ...]
     sections: tuple[Section, ...]
+
+    @property
+    def sentence_below(self) -> str:
+        """The sentence as it stands below the headline, which has said already that every gate passed."""
+        clause = f"; {EVERY_PASSED}."
+        told = self.verdict == "passed" and self.sentence.endswith(clause)
+        return f"{self.sentence.removesuffix(clause)}." if told else self.sentence
 
 
 def outline(report: ReportRecord, supplement: Supplement = PLAIN) -> Outline:
