@@ -136,5 +136,7 @@ def _left_out(root: Path, contents: Sequence[Sequence[Path]], kind: FileKind, wh
     stray = _of_kind(visible(root), kind)
     sentences = list(kind.unread(unread, where))
     if stray:
-        sentences.append(f"{len(stray):,} {kind.noun}s of the {where} lie in no class folder and were left out.")
+        one = len(stray) == 1
+        many = f"{len(stray):,} {kind.noun}s of the {where} lie in no class folder and were left out."
+        sentences.append(f"1 {kind.noun} of the {where} lies in no class folder and was left out." if one else many)
     return tuple(sentences)

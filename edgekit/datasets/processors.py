@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from edgekit.datasets.recordings import SoundRecording
+from edgekit.datasets.recordings import EMPTY, SoundRecording
 from edgekit.datasets.tokenizer import Tokenizer, token_ids
 from edgekit.errors import DataError, SampleUnfit
 from edgekit.ir.measurement import Array
@@ -90,7 +90,7 @@ def _sounded(raw: Any, spec: Input, where: str) -> Array:
     try:
         wave = process_audio(settings, np.asarray(raw), rate)
     except RunnerError as error:
-        hint = FIT if "samples at the rate" in str(error) else AUDIO
+        hint = FIT if "samples at the rate" in str(error) else EMPTY if "no sound" in str(error) else AUDIO
         raise SampleUnfit(f"{where}: {error}", hint=hint) from error
     return wave.reshape(*(1 for _ in spec.raw_shape[:-1]), -1)
 
