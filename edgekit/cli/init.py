@@ -15,6 +15,7 @@ import typer
 from edgekit.cli import options
 from edgekit.cli.output import note, print_json, progress, say
 from edgekit.errors import ScaffoldError
+from edgekit.ir.plural import counted
 from edgekit.scaffold.draft import Draft
 from edgekit.scaffold.picture_folder import PictureFolder
 from edgekit.scaffold.project_files import rewrite, written
@@ -111,8 +112,12 @@ def _found(drafted: Draft) -> list[str]:
     data = drafted.data
     model = f"'{drafted.model.path.name}' ({drafted.model.kind})" if drafted.model else "weights that the network loads"
     network = f", network '{drafted.network.place}'" if drafted.network else ""
-    classes = f" in {len(data.classes)} classes" if data.classes else ""
-    facts = [f"model: {model}{network}", f"data: '{data.path.name}', {data.count:,} samples{classes}", *data.other]
+    classes = f" in {counted(len(data.classes), 'class')}" if data.classes else ""
+    facts = [
+        f"model: {model}{network}",
+        f"data: '{data.path.name}', {counted(data.count, 'sample')}{classes}",
+        *data.other,
+    ]
     if isinstance(data, PictureFolder) and data.damaged:
         facts.append(f"{len(data.damaged)} damaged, left out: {', '.join(data.damaged[:5])}")
     if drafted.licence == "not stated":

@@ -15,6 +15,7 @@ from edgekit.datasets.file_kind import FileKind, kinds, some
 from edgekit.datasets.groups import folder_names
 from edgekit.errors import ClassMismatch, DataError, EmptyClass, suggest
 from edgekit.ir.measurement import Array
+from edgekit.ir.plural import counted
 
 NUMBERED = re.compile(r"\d+[ ._-]+(?=.)")
 """Number before a name that keeps folders in order, as in `03_cat`."""
@@ -114,7 +115,7 @@ def _check_classes(classes: Sequence[str], contents: Mapping[int, Sequence[Path]
     missing = [name for label, name in enumerate(classes) if label not in contents]
     if missing:
         raise EmptyClass(
-            f"the {where} has no folder for {len(missing)} of {len(classes)} classes: {some(missing)}",
+            f"the {where} has no folder for {len(missing)} of {counted(len(classes), 'class')}: {some(missing)}",
             hint="add it; to measure some classes only, on purpose, write a loader that gives those",
         )
     for label, content in contents.items():

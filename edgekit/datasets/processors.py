@@ -11,6 +11,7 @@ from edgekit.datasets.recordings import EMPTY, SoundRecording
 from edgekit.datasets.tokenizer import Tokenizer, token_ids
 from edgekit.errors import DataError, SampleUnfit
 from edgekit.ir.measurement import Array
+from edgekit.ir.plural import counted
 from edgekit.runner.errors import RunnerError
 from edgekit.runner.processing.array_function import parse_function
 from edgekit.runner.processing.audio import process_audio
@@ -99,7 +100,7 @@ def _stepped(array: Array, spec: Input, where: str) -> Array:
     """Apply the steps of `[inputs]`. Raises SampleUnfit for what they cannot take."""
     channels = spec.picture_shape[-1]
     if array.ndim == 3 and array.shape[-1] != channels:
-        raise SampleUnfit(f"{where} has {array.shape[-1]} channels, its steps take {channels}", hint=STEPS)
+        raise SampleUnfit(f"{where} has {counted(array.shape[-1], 'channel')}, its steps take {channels}", hint=STEPS)
     try:
         return process(spec.steps, array)
     except RunnerError as error:

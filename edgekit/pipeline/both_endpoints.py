@@ -11,6 +11,7 @@ from pathlib import Path
 
 from edgekit.cache import Cache, digest_of, tool_versions
 from edgekit.ir.measurement import Measurement
+from edgekit.ir.plural import counted
 from edgekit.measure import store
 from edgekit.measure.joint_sets import JointSet, joint_sets
 from edgekit.measure.shards import Shards
@@ -92,7 +93,7 @@ class BothEndpoints:
                 for name in joint.names:
                     yield PairedMeasurements(name, theirs[name], ours[name])
                 done += len(joint.names)
-                tell(f"{done:,} of {len(sets):,} sets of samples")
+                tell(f"{done:,} of {counted(len(sets), 'set')} of samples")
 
     def _answers(
         self, side: Respondent, joint: JointSet, samples: Samples, sets: Mapping[str, SampleSet], shards: Shards

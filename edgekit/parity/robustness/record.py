@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 from pydantic import Field
 
+from edgekit.ir.plural import counted
 from edgekit.ir.record import Record
-from edgekit.parity.gate_texts import counted, loss_value, percent
+from edgekit.parity.gate_texts import loss_value, percent
 from edgekit.parity.robustness.condition_scores import ConditionScores
 from edgekit.parity.robustness.robustness import Robustness
 from edgekit.parity.statistics.estimate import Estimate
@@ -157,7 +158,7 @@ def _sentences(
         own = [robustness.reference_loss(each) or 0.0 for each in natural[worst.name]]
         low, high = (loss_value(value, unit) for value in (worst.estimate.low, worst.estimate.high))
         sentences.append(
-            f"Of {len(natural)} natural perturbations, compression adds most to '{worst.name}': "
+            f"Of {counted(len(natural), 'natural perturbation')}, compression adds most to '{worst.name}': "
             f"{loss_value(worst.estimate.value, unit)} (between {low} and {high}) beside the "
             f"{loss_value(sum(own) / len(own), unit)} that the reference itself loses, {count}."
         )

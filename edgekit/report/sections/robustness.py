@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from edgekit.parity.gate_texts import counted, decimal, percent, points
+from edgekit.ir.plural import counted
+from edgekit.parity.gate_texts import decimal, percent, points
 from edgekit.parity.robustness.record import PerturbationRecord, RobustnessRecord
 from edgekit.report.sections.section import Section, section
 from edgekit.tasks.metric import SHARE
@@ -51,7 +52,7 @@ def _notes(record: RobustnessRecord, whole: bool) -> list[str]:
     chosen = (
         f"{counted(record.samples, 'sample')}"
         if record.samples == record.among
-        else (f"{record.samples:,} of {record.among:,} samples")
+        else (f"{record.samples:,} of {counted(record.among, 'sample')}")
     )
     notes = [
         f"{chosen} under each condition, the severities from left to right, the mildest first; bounds at 95 % each. "
