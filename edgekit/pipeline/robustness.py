@@ -13,6 +13,7 @@ from edgekit.parity.robustness.readings import FAMILY_OF_GATE
 from edgekit.parity.robustness.robustness import Robustness
 from edgekit.perturb.input_domain import input_domains
 from edgekit.perturb.perturbation import FAMILIES, Family
+from edgekit.perturb.picture_files import picture_files
 from edgekit.perturb.registry import PerturbationPlan, perturbation_plan
 from edgekit.pipeline.both_endpoints import BothEndpoints
 from edgekit.pipeline.request import BuildRequest
@@ -21,7 +22,6 @@ from edgekit.specs.profile import Probe, Profile
 from edgekit.specs.project import Project
 from edgekit.specs.robustness import RobustnessSpec
 from edgekit.tasks.registry import task_of
-from edgekit.tasks.task import Task
 
 STAGE = "robustness"
 ENOUGH = 1000
@@ -56,7 +56,7 @@ def robustness(
     if plan is None:
         return None
     count = sample_count(request.profile.robustness, request.profile.probe, len(samples), len(plan.fitting), candidate)
-    return _scored(plan, task_of(request.project), samples, count, (reference, candidate), both)
+    return _scored(plan, request.project, samples, count, (reference, candidate), both)
 
 
 def robustness_alone(
@@ -70,12 +70,12 @@ def robustness_alone(
     domains = [domain for domain in input_domains(project) if domain.name in samples.inputs]
     plan = perturbation_plan(samples, domains, families)
     count = sample_count(spec, probe, len(samples), len(plan.fitting), measured)
-    return _scored(plan, task_of(project), samples, count, (measured, measured), side)
+    return _scored(plan, project, samples, count, (measured, measured), side)
 
 
 def _scored(
     plan: PerturbationPlan,
-    task: Task,
+    project: Project,
     samples: Samples,
     count: int,
     clean_pair: tuple[Measurement, Measurement],
@@ -84,9 +84,9 @@ def _scored(
     chosen = spread(len(samples), count)
     theirs, ours = ({name: array[chosen] for name, array in one.outputs.items()} for one in clean_pair)
     length = None if samples.length is None else samples.length[chosen]
-    clean = CleanAnswers.of(theirs, ours, samples.labels[chosen], task, length)
+    clean = CleanAnswers.of(theirs, ours, samples.labels[chosen], task_of(project), length)
     part = samples.take(chosen)
-    plan = plan.among(part)
+    plan, why_pixels = _on_files(plan.among(part), project, part)
     conditions = {each.name: each for each in plan.fitting}
     scores = {}
     for pair in both.ask(plan.sets(part), STAGE):
@@ -102,7 +102,17 @@ def _scored(
         among=len(samples),
         digest=plan.digest,
         unfit=plan.unfit,
+        why_pixels=why_pixels,
     )
+
+
+def _on_files(plan: PerturbationPlan, project: Project, part: Samples) -> tuple[PerturbationPlan, str | None]:
+    """Plan with the samples' files perturbed where they are known; else the same one, and the reason, a clause."""
+    pictures = [each for each in plan.of("systematic") if each.perturbation.kind == "pictures"]
+    if not pictures:
+        return plan, None
+    files = picture_files(project, part, pictures[0].domain)
+    return (plan, files) if isinstance(files, str) else (plan.on_files(files), None)
 
 
 def sample_count(spec: RobustnessSpec, probe: Probe, available: int, conditions: int, candidate: Measurement) -> int:

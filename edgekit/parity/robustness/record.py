@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 from pydantic import Field
 
@@ -55,6 +56,9 @@ class PerturbationRecord(Record):
     added: BoundedLoss | None = None
     """Loss that compression adds, in the mean over the severities; left out without labels."""
     severities: tuple[SeverityRecord, ...] = Field(min_length=1)
+    on: Literal["files", "pixels"] | None = None
+    """Systematic noise of pictures: applied to the files before the declared preprocessing, or to the pixels that the
+    model takes."""
 
 
 class Stability(Record):
@@ -84,6 +88,8 @@ class RobustnessRecord(Record):
     stability: Stability | None = None
     unfit: tuple[tuple[str, str], ...] = ()
     """Perturbations that could not be applied, each with the reason."""
+    why_pixels: str | None = None
+    """Reason why no systematic noise is on files; left out where some is, or nothing of pictures was measured."""
 
 
 def robustness_record(robustness: Robustness | None) -> RobustnessRecord | None:
@@ -97,6 +103,7 @@ def robustness_record(robustness: Robustness | None) -> RobustnessRecord | None:
             version=conditions[0].condition.perturbation.version,
             added=_bounded(robustness.added_at(conditions, CONFIDENCE)),
             severities=tuple(_severity(robustness, each) for each in conditions),
+            on=_place(conditions[0]),
         )
         for family in FAMILIES
         for name, conditions in robustness.of(family).items()
@@ -113,7 +120,14 @@ def robustness_record(robustness: Robustness | None) -> RobustnessRecord | None:
         sensitive=tuple(name for name, _ in sensitive),
         stability=stability,
         unfit=robustness.unfit,
+        why_pixels=robustness.why_pixels,
     )
+
+
+def _place(each: ConditionScores) -> Literal["files", "pixels"] | None:
+    if each.condition.perturbation.family != "systematic" or each.condition.perturbation.kind != "pictures":
+        return None
+    return "files" if each.condition.source else "pixels"
 
 
 def _bounded(estimate: Estimate | None) -> BoundedLoss | None:

@@ -23,7 +23,8 @@ def robustness(record: RobustnessRecord | None, unit: str) -> Iterator[Section]:
         rows = [_row(one, unit) for one in record.perturbations if one.family == family]
         if rows:
             header = ("perturbation", f"reference loses ({of})", f"compression adds ({of})", "adds in the mean")
-            yield section(title, header, rows, _notes(record, whole=bool(first)), first=first)
+            notes = [*_notes(record, whole=bool(first)), *(_places(record) if family == "systematic" else ())]
+            yield section(title, header, rows, notes, first=first)
             first = ()
     if record.stability:
         stays = record.stability
@@ -59,3 +60,13 @@ def _notes(record: RobustnessRecord, whole: bool) -> list[str]:
         f"Perturbations: {record.digest[:16]}."
     ]
     return notes + [f"Not applied: {name}, as {why}." for name, why in record.unfit if whole]
+
+
+def _places(record: RobustnessRecord) -> Iterator[str]:
+    """Sentences on which pictures were changed as files, and which as the pixels that the model takes."""
+    named = {on: [one.perturbation for one in record.perturbations if one.on == on] for on in ("files", "pixels")}
+    if named["files"]:
+        yield f"On the files themselves, before the declared preprocessing: {', '.join(named['files'])}."
+    if named["pixels"]:
+        why = f", as {record.why_pixels}" if record.why_pixels else ""
+        yield f"On the pixels that the model takes: {', '.join(named['pixels'])}{why}."
