@@ -65,10 +65,11 @@ class BothEndpoints:
     place: str = ""
     """Text that changes with device and bundle: answers without a key are kept under it until all sets are answered."""
 
-    def ask(self, sets: Sequence[SampleSet], stage: str) -> Iterator[PairedMeasurements]:
+    def ask(self, sets: Sequence[SampleSet], stage: str, words: str = "") -> Iterator[PairedMeasurements]:
         """Measure both on each of the sets, and yield each pair when it is there, those in the cache first.
 
-        sets: with names that are unique. stage: name under which the time is recorded. Raises what the endpoints do;
+        sets: with names that are unique. stage: name under which the time is recorded. words: what is told before
+        the first is measured. Raises what the endpoints do;
         answers that have come are kept, so that the same command goes on from there.
         """
         with self.line.stage(stage):
@@ -79,6 +80,8 @@ class BothEndpoints:
                     yield pair
                 else:
                     rest.append(each)
+            if rest and words:
+                self.line.teller(stage)(words)
             if rest:
                 yield from self._measured(rest, self.line.teller(stage))
 

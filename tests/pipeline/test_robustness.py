@@ -17,7 +17,16 @@ from edgekit.measure.shards import Shards
 from edgekit.parity.robustness.record import robustness_record
 from edgekit.pipeline.both_endpoints import BothEndpoints, Respondent, one_for_both
 from edgekit.pipeline.request import BuildRequest, find_project, resolve_requests
-from edgekit.pipeline.robustness import families_of, plan_of, robustness, robustness_alone, sample_count, spread
+from edgekit.pipeline.robustness import (
+    families_of,
+    foreseen,
+    needed_count,
+    plan_of,
+    robustness,
+    robustness_alone,
+    sample_count,
+    spread,
+)
 from edgekit.pipeline.stages.stage_runner import StageRunner
 from edgekit.report.sections.robustness import robustness as robustness_section
 from edgekit.samples import Samples, load_samples
@@ -145,3 +154,21 @@ def test_as_many_samples_are_perturbed_as_are_enough_and_affordable() -> None:
     assert sample_count(spec, probe, 5000, 92, replace(kind["device"], samples_per_s=0.01)) == 20
     assert sample_count(RobustnessSpec(samples=7), probe, 5000, 92, kind["emulated"]) == 7
     assert list(spread(10, 4)) == [0, 2, 5, 7]
+
+
+def test_an_emulated_device_is_asked_what_the_gates_need_and_its_time_allows_and_the_time_is_told() -> None:
+    gates = request(
+        "profile.gates.robustness_drop={ max = 0.03, confidence = 0.95 }", "profile.gates.systematic_drop.max=0.01"
+    ).profile.gates
+    needed = needed_count(gates)
+    assert (needed_count(request().profile.gates), needed) == (0, 176)
+    slow = replace(brightest_row().measure(samples(), Shards()), environment=replace(ENVIRONMENT, kind="emulated"))
+
+    def count(per_s: float | None) -> int:
+        return sample_count(RobustnessSpec(), Probe(), 5000, 92, replace(slow, samples_per_s=per_s), needed)
+
+    assert [count(pace) for pace in (None, 50.0, 5.0, 0.1)] == [176, 176, 97, 20]
+    told = [foreseen(92, 176, replace(slow, samples_per_s=pace)) for pace in (None, 9.0, 900.0)]
+    assert told[0] == "92 conditions of 176 samples"
+    assert told[1] == "92 conditions of 176 samples, about 30 min of the candidate"
+    assert told[2].endswith(", less than a minute of the candidate")
