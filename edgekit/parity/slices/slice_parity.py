@@ -92,7 +92,14 @@ def drop_bounds(record: SliceRecord, confidence: float) -> tuple[float, float]:
     """Bounds of the loss of a judged slice alone, each one-sided at `confidence`."""
     assert record.drop is not None
     if record.clusters is not None:
-        low, high = graded_bounds(record.drop, record.standard_error or 0.0, record.clusters, confidence)
+        low, high = clustered_loss.loss_bounds(
+            record.drop,
+            (record.reference_only or 0, record.candidate_only or 0),
+            record.samples,
+            record.standard_error or 0.0,
+            record.clusters,
+            confidence,
+        )
         return max(low, min(-1.0, record.drop)), min(high, max(1.0, record.drop))
     if record.standard_error is not None:
         return graded_bounds(record.drop, record.standard_error, record.samples, confidence)
