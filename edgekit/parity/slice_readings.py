@@ -37,15 +37,15 @@ def slice_reading(name: str, bound: Bound, parity: SliceParity | None, unit: str
     judged = [each for each in records if each.judged]
     if not judged:
         groups = ", of two groups" if any(each.clusters is not None for each in records) else ""
-        return MissingValue(f"no slice has {FEW} samples{groups}", "undecided", more=True)
+        return MissingValue(f"no {_noun(name)} has {FEW} samples{groups}", "undecided", more=True)
     shown, lows = _lows(judged, bound)
     settled = _settled(judged, bound)
     if bound.max is not None and lows > bound.max:
         return Estimate(shown.drop or 0.0, lows, max(lows, shown.drop or 0.0, shown.high or 0.0))
     if not settled:
         if bound.max is None or bound.max <= 0:
-            return MissingValue("no slice can pass a limit of 0, however large: widen the limit", "undecided")
-        needed = f"no slice has the {_needed_words(judged, bound)} that the limit takes"
+            return MissingValue(f"no {_noun(name)} can pass a limit of 0, however large: widen the limit", "undecided")
+        needed = f"no {_noun(name)} has the {_needed_words(judged, bound)} that the limit takes"
         return MissingValue(f"{needed}; a wider limit takes fewer", "undecided", more=True)
     high = max(drop_bounds(each, _confidence(bound))[1] for each in settled)
     value = max(each.drop or 0.0 for each in settled)
@@ -94,6 +94,10 @@ def decisive(name: str, bound: Bound, parity: SliceParity | None, unit: str) -> 
 
 def _family(name: str, parity: SliceParity) -> Sequence[SliceRecord]:
     return parity.slices if name == "worst_slice_drop" else parity.classes
+
+
+def _noun(name: str) -> str:
+    return "class" if name == "worst_class_drop" else "slice"
 
 
 def _none(name: str, records: Sequence[SliceRecord]) -> str:
@@ -145,7 +149,7 @@ def _gap(bound: Bound, parity: SliceParity, unit: str) -> Estimate | MissingValu
         return MissingValue("error rates need a metric in percent")
     if not parity.gaps:
         reason = f"no column that [data] evaluation slices by has two groups of {FEW} labelled samples"
-        return MissingValue(f"{reason} (docs/slices.md)", "undecided", more=True)
+        return MissingValue(f"{reason} (docs/slices.md)", "undecided")
     gap = _worst_gap(parity.gaps, bound)
     highs = [increase_bounds(each, _confidence(bound))[1] for each in parity.gaps]
     low = _gap_low(gap, parity.gaps, bound)

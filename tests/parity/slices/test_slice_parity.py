@@ -144,10 +144,10 @@ def test_few_samples_of_one_class_leave_every_gate_undecided() -> None:
     results = [judged(name, {"max": 0.05}, facts(comparison, available=3)) for name in names]
     assert [result.outcome for result in results] == ["undecided"] * 2
     assert results[1].meaning.endswith(
-        "no slice has 32 samples; all 3 samples of the set were measured: add samples to [data] evaluation."
+        "no class has 32 samples; all 3 samples of the set were measured: add samples to [data] evaluation."
     )
     more = judged("worst_class_drop", {"max": 0.05}, facts(comparison, available=900)).meaning
-    assert more.endswith("no slice has 32 samples; measure more: --samples 900.")
+    assert more.endswith("no class has 32 samples; measure more: --samples 900.")
 
 
 def test_one_slice_is_told_in_the_singular() -> None:
