@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import itertools
+import re
 import tomllib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
@@ -27,6 +29,23 @@ OUTSIDE = {
 }
 """Rooms that a contract of imports allows what it forbids all others."""
 
+PLURAL = re.compile(
+    r" (?:(?!of\b|without\b)[a-z-]+ )?(samples|slices|groups|classes|gates|layers|inferences|conditions|attacks|tokens|"
+    r"devices|labels|sequences|perturbations|runs|channels)\b"
+)
+"""A noun of things that a report counts, in the plural, behind a number."""
+COUNTING_ROOMS = ("parity", "report", "evidence", "pipeline")
+SEVERAL = {
+    "more_samples.py: measured": "one sample has words of its own",
+    "poisoning_readings.py: patch.pasted": "a patch is tried on many samples",
+    "slice_readings.py: gap.groups": "a gap is between two groups at least",
+    "slices.py: gap.groups": "a gap is between two groups at least",
+    "probe.py: first.shape[0]": "a batch of one is no fault",
+    "labels.py: tokenizer.size": "a vocabulary",
+    "timing.py: _between(counts, 0)": "a range of counts",
+}
+"""Numbers that are never one, by module and expression, with the reason."""
+
 
 def parse(folder: Path) -> dict[str, ast.Module]:
     """The modules below a folder, by their path in it."""
@@ -42,6 +61,20 @@ def shared_class_names(modules: Mapping[str, ast.Module]) -> dict[str, list[str]
             if isinstance(node, ast.ClassDef):
                 owners[node.name].append(name)
     return {name: places for name, places in owners.items() if len(places) > 1}
+
+
+def unruled_plurals(module: ast.Module) -> list[str]:
+    """Numbers before a plural that nothing makes a singular: `edgekit.ir.plural.counted` does. A constant is a name in
+    capitals."""
+    return [
+        ast.unparse(number.value)
+        for node in ast.walk(module)
+        if isinstance(node, ast.JoinedStr)
+        for number, noun in itertools.pairwise(node.values)
+        if isinstance(number, ast.FormattedValue) and isinstance(noun, ast.Constant)
+        if PLURAL.match(str(noun.value))
+        if not ast.unparse(number.value).isupper() and "counted(" not in ast.unparse(number.value)
+    ]
 
 
 def docstrings(module: ast.Module) -> Iterator[tuple[int, str]]:
@@ -98,6 +131,12 @@ def test_a_result_and_a_parameter_are_named_for_what_they_are(modules: dict[str,
     assert {name: bad for name, module in modules.items() if (bad := empty_names(module))} == {}
 
 
+def test_a_report_counts_one_thing_in_the_singular(modules: dict[str, ast.Module]) -> None:
+    rooms = {name: module for name, module in modules.items() if name.split("/")[0] in COUNTING_ROOMS}
+    plurals = {f"{Path(name).name}: {number}" for name, each in rooms.items() for number in unruled_plurals(each)}
+    assert plurals == set(SEVERAL)
+
+
 def test_no_room_has_a_circle_of_imports() -> None:
     whole = whole_graph()
     circles = {room: circle(module_graph(room, whole=whole)) for room in ROOMS}
@@ -137,6 +176,11 @@ def rooms_of(modules: Iterable[str]) -> set[str]:
 def test_a_class_name_that_two_modules_have_is_told_with_both() -> None:
     modules = {"a.py": ast.parse("class One: ...\nclass Two: ..."), "b.py": ast.parse("def f():\n class Two: ...")}
     assert shared_class_names(modules) == {"Two": ["a.py", "b.py"]}
+
+
+def test_a_number_before_a_plural_is_found() -> None:
+    source = "f'{n:,} samples'; f'{len(x)} of {m} judged slices'; f'{FEW} samples'; f'{counted(n, 1)} of samples'"
+    assert unruled_plurals(ast.parse(source)) == ["n", "m"]
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from edgekit.atlas.catalogue import RunCatalogue, RunEntry
 from edgekit.atlas.page_style import STYLE
 from edgekit.atlas.plots import metric_groups, plots_of
 from edgekit.atlas.run_figures import HEADER, figures
-from edgekit.parity.gate_texts import counted
+from edgekit.ir.plural import counted
 from edgekit.report.charts.elements import plain, text
 from edgekit.report.page.document import document
 from edgekit.untrusted.sanitize import MAX_WORDS, line

@@ -14,6 +14,7 @@ from edgekit.cli.build_steps import title_of
 from edgekit.cli.names import project_of
 from edgekit.cli.output import note, print_document, progress, say_lines
 from edgekit.errors import OptionError
+from edgekit.ir.plural import counted
 from edgekit.parity.ablation import Ablation
 from edgekit.pipeline.ablation import AblationSession
 from edgekit.pipeline.run import Trial
@@ -82,7 +83,7 @@ def ablate_command(
             ablation = session.ablate(keep)
         except BaseException:
             if kept:
-                note(f"{len(kept[0].rows)} of {len(recipe_steps(request.profile))} steps are kept in '{folder}'")
+                note(f"{len(kept[0].rows)} of {counted(len(recipe_steps(request.profile)), 'step')} kept in '{folder}'")
             raise
     if json:
         print_document(to_json(ablation))

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from typing import Any
 
 from edgekit.ir.measurement import AcceleratorUse
+from edgekit.ir.plural import counted
 from edgekit.measure.device.accelerator_comparison import AgainstCpu
 from edgekit.parity.gate_texts import percent
 from edgekit.untrusted.sanitize import line
@@ -50,4 +51,4 @@ def _difference(beside: AgainstCpu) -> str:
     where = f" in '{line(name, WIDTH)}'" if len(beside.sqnr_db) > 1 else ""
     noise = "equal answers" if math.isinf(worst) and worst > 0 else f"SQNR {worst:.1f} dB{where}"
     agreement = "" if beside.agreement is None else f", the same largest element in {percent(beside.agreement)}"
-    return f"{noise}{agreement}, {beside.samples:,} samples"
+    return f"{noise}{agreement}, {counted(beside.samples, 'sample')}"

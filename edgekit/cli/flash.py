@@ -14,6 +14,7 @@ from edgekit.cli import completion, options
 from edgekit.cli.output import note, print_json, print_table, progress, say
 from edgekit.devices.device import Destination, destinations
 from edgekit.errors import OptionError
+from edgekit.ir.plural import counted
 from edgekit.pipeline.fleet import DeviceOutcome, Rolled, Rollout, state_of
 from edgekit.specs.accelerator import AcceleratorChoice
 
@@ -60,7 +61,7 @@ def flash_command(
     if not group and len(device or []) == 1:
         _flash_one(opened, chosen[0], runtime, choice, no_commit, json)
         return
-    with progress(f"flash {len(chosen)} devices"):
+    with progress(f"flash {counted(len(chosen), 'device')}"):
         rolled = devices.flash_fleet(
             opened, chosen, rollout, _tell, runtime=runtime, accelerator=choice, commit=not no_commit
         )

@@ -9,6 +9,7 @@ from edgekit.cli.output import note, print_json, print_table, progress
 from edgekit.cli.slot_table import bundle_words
 from edgekit.devices.device import Destination, destinations
 from edgekit.errors import EdgekitError
+from edgekit.ir.plural import counted
 from edgekit.pipeline.each_device import DeviceResult, each_device, known_devices
 
 Document = dict[str, Any]
@@ -34,7 +35,7 @@ def results_of(
 ) -> tuple[DeviceResult[Document], ...]:
     """Results of `work` on each of `chosen_devices`. doing: words for the line of progress, such as `ask`."""
     chosen = chosen_devices(devices, groups)
-    with progress(f"{doing} {len(chosen)} devices"):
+    with progress(f"{doing} {counted(len(chosen), 'device')}"):
         return each_device(chosen, work)
 
 

@@ -16,6 +16,7 @@ from edgekit.cli import completion, options
 from edgekit.cli.build import build_command
 from edgekit.cli.output import note, print_json, progress, say
 from edgekit.errors import LoadError, OptionError, ScaffoldError
+from edgekit.ir.plural import counted
 from edgekit.pipeline.request import ALL
 from edgekit.scaffold.draft import Draft
 from edgekit.scaffold.model_file import model_paths
@@ -157,8 +158,12 @@ def _found(drafted: Draft) -> list[str]:
     data = drafted.data
     model = f"'{drafted.model.path.name}' ({drafted.model.kind})" if drafted.model else "weights that the network loads"
     network = f", network '{drafted.network.place}'" if drafted.network else ""
-    classes = f" in {len(data.classes)} classes" if data.classes else ""
-    facts = [f"model: {model}{network}", f"data: '{data.path.name}', {data.count:,} samples{classes}", *data.other]
+    classes = f" in {counted(len(data.classes), 'class')}" if data.classes else ""
+    facts = [
+        f"model: {model}{network}",
+        f"data: '{data.path.name}', {counted(data.count, 'sample')}{classes}",
+        *data.other,
+    ]
     if isinstance(data, PictureFolder) and data.damaged:
         facts.append(f"{len(data.damaged)} damaged, left out: {', '.join(data.damaged[:5])}")
     if drafted.licence == "not stated":

@@ -12,6 +12,7 @@ from edgekit.bundle.archive import Bundle
 from edgekit.cli import options
 from edgekit.cli.output import print_json, print_table
 from edgekit.ir.artifact import Operator, Placement
+from edgekit.ir.plural import counted
 from edgekit.parity.data.card import HEADER
 from edgekit.parity.data.governance import set_rows
 from edgekit.pipeline.stages.data_card import read_card
@@ -94,7 +95,7 @@ def _classes(classes: tuple[str, ...]) -> list[tuple[str, str]]:
     """Rows of the classes in the order of the scores, numbered, some to a line; none for a model without."""
     named = [f"{number} {name}" for number, name in enumerate(classes)]
     lines = [", ".join(named[first : first + CLASSES]) for first in range(0, len(named), CLASSES)]
-    return [(f"{len(classes)} classes" if number == 0 else "", line) for number, line in enumerate(lines)]
+    return [(f"{counted(len(classes), 'class')}" if number == 0 else "", line) for number, line in enumerate(lines)]
 
 
 def _bytes(operator: Operator) -> str:
@@ -107,4 +108,4 @@ def _fallback(placement: Placement) -> list[tuple[str, str]]:
         return []
     count = sum(operator.delegate is None for operator in placement.operators)
     moved = f"{placement.fallback_bytes:.1%} of the bytes moved"
-    return [("", f"{count:,} of {len(placement.operators):,} operators fell back, with {moved}")]
+    return [("", f"{count:,} of {counted(len(placement.operators), 'operator')} fell back, with {moved}")]

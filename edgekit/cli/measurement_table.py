@@ -6,8 +6,9 @@ from dataclasses import asdict
 from typing import Any
 
 from edgekit.cli.accelerator_table import accelerator_json, accelerator_rows
+from edgekit.ir.plural import counted
 from edgekit.parity.compare import summarize
-from edgekit.parity.gate_texts import counted, decimal, megabytes, milliseconds, percent
+from edgekit.parity.gate_texts import decimal, megabytes, milliseconds, percent
 from edgekit.parity.robustness.own_losses import OwnLosses
 from edgekit.pipeline.probe import Probed
 from edgekit.tasks.metric_titles import metric_title
@@ -61,7 +62,7 @@ def as_rows(probed: Probed) -> list[Row]:
             if (value := getattr(latency, f"{name}_ns")) is not None
         ]
         processes = "1 process" if len(measured.processes) == 1 else f"{len(measured.processes)} processes"
-        rows.append(("timed", f"{latency.count:,} inferences in {processes}"))
+        rows.append(("timed", f"{counted(latency.count, 'inference')} in {processes}"))
     elif latency.reason:
         rows.append(("latency is", f"not measured: {latency.reason}"))
     if latency.between_runs is not None:
@@ -111,8 +112,8 @@ def _answers(probed: Probed) -> str:
     """Number of samples that were answered, and the total where not all were."""
     sampling, stop = probed.sampling, probed.early_stop
     if stop:
-        return f"{stop.asked:,} of {stop.of:,} samples, in random order: {stop.reason}"
+        return f"{stop.asked:,} of {counted(stop.of, 'sample')}, in random order: {stop.reason}"
     if sampling is None or sampling.taken == sampling.total:
-        return f"{len(probed.measurement):,} samples"
+        return f"{counted(len(probed.measurement), 'sample')}"
     how = "stratified by class" if sampling.stratified else "spread over the set"
-    return f"{sampling.taken:,} of {sampling.total:,} samples, {how} (all: --samples {sampling.total})"
+    return f"{sampling.taken:,} of {counted(sampling.total, 'sample')}, {how} (all: --samples {sampling.total})"

@@ -16,6 +16,7 @@ from edgekit.cli.generation_table import show_generation
 from edgekit.cli.measurement_table import as_json, as_rows, loss_rows
 from edgekit.cli.output import note, print_json, print_table, progress
 from edgekit.cli.probe_request import ProbeRequest
+from edgekit.ir.plural import counted
 from edgekit.measure import store
 from edgekit.measure.device.operators import Operators, chrome_trace
 from edgekit.measure.device.throughput import Sweep
@@ -194,7 +195,7 @@ def _show_latency(probed: Probed, out: Path | None, json: bool) -> None:
     print_table(("probe", ""), as_rows(probed))
     if probed.robustness:
         print_table(("perturbation", "answers that stay", "loss, by severity"), loss_rows(probed.robustness))
-        note(f"{probed.robustness.samples:,} of {probed.robustness.among:,} samples under each condition")
+        note(f"{probed.robustness.samples:,} of {counted(probed.robustness.among, 'sample')} under each condition")
 
 
 def _show_operators(traced: Operators, trace: Path | None, json: bool) -> None:
@@ -211,7 +212,7 @@ def _show_operators(traced: Operators, trace: Path | None, json: bool) -> None:
     rows.append(("other operators", "", "", f"{rest / 1e3:,.1f}", f"{rest / traced.whole_ns:.1%}"))
     rows.append(("none of them", "", "", f"{traced.others_ns / 1e3:,.1f}", f"{traced.others_ns / traced.whole_ns:.1%}"))
     print_table(("operator", "kind", "run by", "us", "share"), rows)
-    note(f"{traced.count} inferences by {traced.runtime}. {traced.note}".strip())
+    note(f"{counted(traced.count, 'inference')} by {traced.runtime}. {traced.note}".strip())
 
 
 def _show_sweep(swept: Sweep, json: bool) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from edgekit.errors import DataError, EdgekitError
 from edgekit.ir.measurement import Array
+from edgekit.ir.plural import counted
 from edgekit.specs.factory import RAISED, in_a_line, resolve
 from edgekit.specs.project import Project
 
@@ -72,4 +73,4 @@ def without_samples(classes: Sequence[str], labels: Array | None, where: str) ->
         return ()
     names = ", ".join(f"'{name}'" for name in missing[:5]) + (", …" if len(missing) > 5 else "")
     verb = "has" if len(missing) == 1 else "have"
-    return (f"{len(missing):,} of {len(classes):,} classes {verb} no sample in the {where}: {names}.",)
+    return (f"{len(missing):,} of {counted(len(classes), 'class')} {verb} no sample in the {where}: {names}.",)

@@ -15,6 +15,7 @@ from edgekit.datasets.file_kind import FileKind, kinds, some
 from edgekit.datasets.groups import folder_names
 from edgekit.errors import ClassMismatch, DataError, EmptyClass, suggest
 from edgekit.ir.measurement import Array
+from edgekit.ir.plural import counted
 
 NUMBERED = re.compile(r"\d+[ ._-]+(?=.)")
 """Number before a name that keeps folders in order, as in `03_cat`."""
@@ -114,7 +115,7 @@ def _check_classes(classes: Sequence[str], contents: Mapping[int, Sequence[Path]
     missing = [name for label, name in enumerate(classes) if label not in contents]
     if missing:
         raise EmptyClass(
-            f"the {where} has no folder for {len(missing)} of {len(classes)} classes: {some(missing)}",
+            f"the {where} has no folder for {len(missing)} of {counted(len(classes), 'class')}: {some(missing)}",
             hint="add it; to measure some classes only, on purpose, write a loader that gives those",
         )
     for label, content in contents.items():
@@ -136,5 +137,7 @@ def _left_out(root: Path, contents: Sequence[Sequence[Path]], kind: FileKind, wh
     stray = _of_kind(visible(root), kind)
     sentences = list(kind.unread(unread, where))
     if stray:
-        sentences.append(f"{len(stray):,} {kind.noun}s of the {where} lie in no class folder and were left out.")
+        one = len(stray) == 1
+        many = f"{len(stray):,} {kind.noun}s of the {where} lie in no class folder and were left out."
+        sentences.append(f"1 {kind.noun} of the {where} lies in no class folder and was left out." if one else many)
     return tuple(sentences)

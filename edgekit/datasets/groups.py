@@ -10,6 +10,7 @@ import numpy as np
 
 from edgekit.errors import DataError
 from edgekit.ir.measurement import Array
+from edgekit.ir.plural import counted
 
 FOLDER = "folder"
 """Value of `group` of a folder of pictures or recordings: the folder that a file lies in is its group."""
@@ -24,18 +25,21 @@ def group_numbers(values: Any, count: int, name: str, where: str) -> Array:
     """
     listed = np.asarray(values) if not isinstance(values, list | tuple) else _as_array(values)
     if listed.ndim != 1 or len(listed) != count:
-        shape = f"has shape {list(listed.shape)}" if listed.ndim != 1 else f"has {len(listed):,} values"
-        raise DataError(f"the {where}: group '{name}' {shape}, one for each of {count:,} samples is needed", hint=HINT)
+        shape = f"has shape {list(listed.shape)}" if listed.ndim != 1 else f"has {counted(len(listed), 'value')}"
+        raise DataError(
+            f"the {where}: group '{name}' {shape}, one for each of {counted(count, 'sample')} is needed", hint=HINT
+        )
     missing = _missing(listed)
     if missing.any():
         raise DataError(
-            f"the {where}: group '{name}' is empty for {missing.sum():,} samples, first for sample {missing.argmax()}",
+            f"the {where}: group '{name}' is empty for {counted(missing.sum(), 'sample')}, first for sample "
+            f"{missing.argmax()}",
             hint="a sample that belongs to no other is a group of its own: give it a value of its own",
         )
     numbers = np.unique(listed, return_inverse=True)[1].reshape(-1).astype(np.int64)
     if count > 1 and not numbers.any():
         raise DataError(
-            f"the {where}: all {count:,} samples are of one group by '{name}'",
+            f"the {where}: all {counted(count, 'sample')} are of one group by '{name}'",
             hint="one group says nothing of others: add samples of other groups, or leave 'group' out",
         )
     return numbers

@@ -17,6 +17,7 @@ from edgekit.datasets.unlabelled_files import UnlabelledFiles
 from edgekit.errors import DataError, EdgekitError, MissingExtra, suggest
 from edgekit.errors.extras import extra_hint
 from edgekit.ir.measurement import Array
+from edgekit.ir.plural import counted
 from edgekit.specs.factory import RAISED, in_a_line, place, resolve
 from edgekit.specs.project import DataSet
 from edgekit.untrusted.npy import DAMAGED, read_npz
@@ -159,7 +160,7 @@ def _lines(file: Path, files: Sequence[str], where: str) -> dict[str, dict[str, 
     lines = {row[FILE_NAME]: row for row in rows}
     if not lines.keys() & set(files):
         raise DataError(
-            f"the {where}: no line of '{file.name}' is of one of its {len(files):,} files",
+            f"the {where}: no line of '{file.name}' is of one of its {counted(len(files), 'file')}",
             hint=f"'{FILE_NAME}' is the path in the folder, such as '{files[0]}'",
         )
     return lines

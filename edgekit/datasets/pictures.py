@@ -15,6 +15,7 @@ import numpy as np
 from edgekit.datasets.file_signatures import LENGTH, kind
 from edgekit.errors import DataError, PictureError
 from edgekit.ir.measurement import Array
+from edgekit.ir.plural import counted
 from edgekit.runner.processing.geometry import LARGEST, LONGEST
 from edgekit.specs.factory import in_a_line
 from edgekit.specs.lengths import admits
@@ -81,7 +82,7 @@ def read_picture(file: Path | IO[bytes], shape: tuple[int, ...], where: str) -> 
 def tally(changes: Sequence[frozenset[str]]) -> tuple[str, ...]:
     """Count the pictures for each of CHANGES, as sentences: `41 of 240 pictures: …`. changes: those of each picture."""
     counts = {change: sum(change in each for each in changes) for change in CHANGES}
-    return tuple(f"{n:,} of {len(changes):,} pictures: {CHANGES[change]}" for change, n in counts.items() if n)
+    return tuple(f"{n:,} of {counted(len(changes), 'picture')}: {CHANGES[change]}" for change, n in counts.items() if n)
 
 
 def _reason(file: Path | IO[bytes], error: Exception) -> str:

@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from edgekit.datasets.recordings import SoundRecording
+from edgekit.datasets.recordings import EMPTY, SoundRecording
 from edgekit.datasets.tokenizer import Tokenizer, token_ids
 from edgekit.errors import DataError, SampleUnfit
 from edgekit.ir.measurement import Array
+from edgekit.ir.plural import counted
 from edgekit.runner.errors import RunnerError
 from edgekit.runner.processing.array_function import parse_function
 from edgekit.runner.processing.audio import process_audio
@@ -90,7 +91,7 @@ def _sounded(raw: Any, spec: Input, where: str) -> Array:
     try:
         wave = process_audio(settings, np.asarray(raw), rate)
     except RunnerError as error:
-        hint = FIT if "samples at the rate" in str(error) else AUDIO
+        hint = FIT if "samples at the rate" in str(error) else EMPTY if "no sound" in str(error) else AUDIO
         raise SampleUnfit(f"{where}: {error}", hint=hint) from error
     return wave.reshape(*(1 for _ in spec.raw_shape[:-1]), -1)
 
@@ -99,7 +100,7 @@ def _stepped(array: Array, spec: Input, where: str) -> Array:
     """Apply the steps of `[inputs]`. Raises SampleUnfit for what they cannot take."""
     channels = spec.picture_shape[-1]
     if array.ndim == 3 and array.shape[-1] != channels:
-        raise SampleUnfit(f"{where} has {array.shape[-1]} channels, its steps take {channels}", hint=STEPS)
+        raise SampleUnfit(f"{where} has {counted(array.shape[-1], 'channel')}, its steps take {channels}", hint=STEPS)
     try:
         return process(spec.steps, array)
     except RunnerError as error:

@@ -20,6 +20,7 @@ EXTENSIBLE = 0xFFFE
 """Code of the format WAVE_FORMAT_EXTENSIBLE, which has its real one 24 bytes on (Microsoft, mmreg.h)."""
 TYPES = {1: "|u1", 2: "<i2", 4: "<i4"}
 """Types of samples by their bytes; 24 bits are apart."""
+EMPTY = "record it anew, or leave it out"
 CONVERT = "convert it to 16 bits: ffmpeg -i IN.wav -c:a pcm_s16le OUT.wav"
 
 
@@ -52,6 +53,8 @@ def read_recording(file: Path | IO[bytes], where: str) -> SoundRecording:
         ) from error
     if width not in (3, *TYPES):
         raise RecordingError(f"{where} has samples of {8 * width} bits", hint=CONVERT)
+    if not raw and rate > 0:
+        raise RecordingError(f"{where} holds no sound: 0 samples at {rate} Hz", hint=EMPTY)
     if not raw or len(raw) % (channels * width) or not 0 < rate <= 1 << 20:
         raise RecordingError(f"{where} holds no whole recording: {len(raw)} bytes at {rate} Hz", hint=CONVERT)
     return SoundRecording(_samples(raw, width).reshape(-1, channels), rate)

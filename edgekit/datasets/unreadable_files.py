@@ -18,6 +18,9 @@ SHOWN = 5
 NAMED = re.compile(r"((?:row \d+ of )?'[^']*') (.*)", re.DOTALL)
 """Error of one file: its name, and what is wrong with it."""
 
+PLURALS = {"holds": "hold", "has": "have", "is": "are"}
+"""Verbs that a reason begins with, of several files."""
+
 
 class ReadableItems:
     """Chosen items of a data set, less those whose file cannot be read. Iterate once; `kept` and `lost` tell then.
@@ -73,7 +76,8 @@ class ReadableItems:
         """Sentence on the files that were left out, with names and reasons; none if all were read."""
         if not self.lost:
             return ()
-        return (f"{_count(self.lost)} of the {self.where} cannot be read and were left out: {_named(self.lost)}.",)
+        were = "was" if len(self.lost) == 1 else "were"
+        return (f"{_count(self.lost)} of the {self.where} cannot be read and {were} left out: {_named(self.lost)}.",)
 
 
 class _Spare:
@@ -117,8 +121,14 @@ def _named(lost: Mapping[int, DataError]) -> str:
         parts = NAMED.fullmatch(str(lost[i]))
         name, reason = parts.groups() if parts else (str(lost[i]), "")
         names.setdefault(reason, []).append(name)
-    shown = [f"{_some(each)} {reason}".rstrip() for reason, each in list(names.items())[:SHOWN]]
+    shown = [f"{_some(each)} {_of(len(each), reason)}".rstrip() for reason, each in list(names.items())[:SHOWN]]
     return "; ".join([*shown, *(["and others"] if len(names) > SHOWN else [])])
+
+
+def _of(count: int, reason: str) -> str:
+    """The reason as it is said of `count` files: `holds no sound`, `hold no sound`."""
+    verb, space, rest = reason.partition(" ")
+    return reason if count == 1 else f"{PLURALS.get(verb, verb)}{space}{rest}"
 
 
 def _some(names: Sequence[str]) -> str:

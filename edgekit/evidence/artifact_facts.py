@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from edgekit.bundle.archive import Bundle
 from edgekit.bundle.manifest import Manifest
 from edgekit.evidence.fact import BOM, CARD, MANIFEST, MODEL_CARD, PROVENANCE, SIGNATURE, Fact
+from edgekit.ir.plural import counted, verb
 from edgekit.parity.data.card import DataCard
 
 
@@ -23,15 +24,23 @@ def facts(bundle: Bundle, card: DataCard | None) -> Iterator[Fact]:
     sets = ", ".join(f"{each.role} ({_samples(each.samples)})" for each in card.sets)
     yield Fact("data", f"data sets with source, licence and digest: {sets}", CARD, "sets")
     stated = sum(each.personal is not None for each in card.sets)
-    yield Fact("privacy", f"whether it is personal data is stated of {stated} of {len(card.sets)} sets", CARD, "sets")
+    yield Fact(
+        "privacy",
+        f"whether it is personal data is stated of {stated} of {counted(len(card.sets), 'set')}",
+        CARD,
+        "sets",
+    )
     if card.allowed is not None:
-        broken = f"{len(card.violations)} sets are outside of it" if card.violations else "all sets keep it"
+        are = verb(len(card.violations), "is", "are")
+        broken = (
+            f"{counted(len(card.violations), 'set')} {are} outside of it" if card.violations else "all sets keep it"
+        )
         yield Fact("policy", f"licences that are allowed: {', '.join(card.allowed)}; {broken}", CARD, "allowed")
 
 
 def _identity(bundle: Bundle) -> Iterator[Fact]:
     manifest = bundle.manifest
-    what = f"{manifest.name}, version {manifest.version}: {manifest.task}, {len(manifest.classes)} classes"
+    what = f"{manifest.name}, version {manifest.version}: {manifest.task}, {counted(len(manifest.classes), 'class')}"
     yield Fact("identity", what, MANIFEST, "name")
     yield Fact(
         "target", f"{manifest.target} ({manifest.family}, {manifest.arch}), {manifest.backend}", MANIFEST, "target"
@@ -63,4 +72,4 @@ def _making(manifest: Manifest) -> Iterator[Fact]:
 
 
 def _samples(count: int | None) -> str:
-    return "not counted" if count is None else f"{count:,} samples"
+    return "not counted" if count is None else f"{counted(count, 'sample')}"

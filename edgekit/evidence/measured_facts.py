@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from edgekit.evidence.fact import REPORT, Fact
+from edgekit.ir.plural import counted, verb
 from edgekit.parity.gate_texts import metric_value, milliseconds, percent
 from edgekit.report.report import Report
 
@@ -14,7 +15,7 @@ def facts(report: Report) -> Iterator[Fact]:
     """Facts that the report holds; what was not measured is left out."""
     counts = Counter(gate.outcome for gate in report.gates)
     told = ", ".join(f"{count} {outcome}" for outcome, count in sorted(counts.items()))
-    yield Fact("gates", f"{len(report.gates)} gates: {told}", REPORT, "gates")
+    yield Fact("gates", f"{counted(len(report.gates), 'gate')}: {told}", REPORT, "gates")
     yield from _accuracy(report)
     yield from _weaknesses(report)
     yield from _device(report)
@@ -34,7 +35,7 @@ def _accuracy(report: Report) -> Iterator[Fact]:
         between = f"between {metric_value(score.low, score.unit)} and {metric_value(score.high, score.unit)}"
         value = metric_value(score.value, score.unit)
         yield Fact("metric", f"{score.name} {value} ({between}, 95 %)", REPORT, "candidate.metric")
-    words = f"{report.candidate.samples:,} samples, the same for reference and candidate"
+    words = f"{counted(report.candidate.samples, 'sample')}, the same for reference and candidate"
     yield Fact("samples", f"{words}; agreement {percent(report.agreement)}", REPORT, "agreement")
     sure = sorted({gate.confidence for gate in report.gates if gate.confidence is not None})
     at = ", ".join(f"{100 * each:g} %" for each in sure) or "95 %"
@@ -58,9 +59,12 @@ def _weaknesses(report: Report) -> Iterator[Fact]:
         yield Fact("outside", report.outside.sentence, REPORT, "outside")
     if report.adversarial:
         count = len(report.adversarial.attacks)
-        yield Fact("adversarial", f"sensitivity to {count} attacks on the float network", REPORT, "adversarial")
+        yield Fact(
+            "adversarial", f"sensitivity to {counted(count, 'attack')} on the float network", REPORT, "adversarial"
+        )
     if report.poisoning:
-        screened = f"{report.poisoning.samples:,} calibration samples were screened"
+        count = report.poisoning.samples
+        screened = f"{counted(count, 'calibration sample')} {verb(count, 'was', 'were')} screened"
         yield Fact("poisoning", f"{screened}, {len(report.poisoning.poisoned)} stand out", REPORT, "poisoning")
     if report.calibration:
         yield Fact("calibration", "calibration errors of both endpoints, and their difference", REPORT, "calibration")
@@ -72,7 +76,7 @@ def _device(report: Report) -> Iterator[Fact]:
     kind = f"{report.candidate.kind}{', in the place of the target' if report.host_stand_in else ''}"
     yield Fact("environment", f"{kind}: {machine}; {where.runtime}", REPORT, "candidate.environment")
     if latency.valid and latency.p50_ns is not None and not report.host_stand_in:
-        took = f"median {milliseconds(latency.p50_ns / 1e6)} of {latency.count:,} inferences"
+        took = f"median {milliseconds(latency.p50_ns / 1e6)} of {counted(latency.count, 'inference')}"
         yield Fact("latency", took, REPORT, "candidate.latency_ns")
     energy = report.candidate.energy
     if energy:
@@ -92,9 +96,6 @@ def _data(report: Report) -> Iterator[Fact]:
         )
         yield Fact("overlaps", f"evaluation samples that are in another set: {shared}", REPORT, "governance.overlaps")
     if governance.labels:
-        yield Fact(
-            "labels",
-            f"{governance.labels.suspicious:,} of {governance.labels.samples:,} labels look wrong to the reference",
-            REPORT,
-            "governance.labels",
-        )
+        wrong, labels = governance.labels.suspicious, counted(governance.labels.samples, "label")
+        doubted = f"{wrong:,} of {labels} {verb(wrong, 'looks', 'look')} wrong to the reference"
+        yield Fact("labels", doubted, REPORT, "governance.labels")

@@ -12,6 +12,7 @@ from edgekit.evidence.gate_limits import interval_words, limit_words, value_word
 from edgekit.evidence.markdown_text import number, row, scalar
 from edgekit.evidence.measured_facts import limitations
 from edgekit.export.hugging_face import LIBRARIES, hub_task, is_pixels
+from edgekit.ir.plural import counted
 from edgekit.parity.gate_texts import metric_value, quantity_of
 from edgekit.untrusted.markdown import cell
 
@@ -73,8 +74,9 @@ def _body(dossier: Dossier) -> Iterator[str]:
     yield ""
     yield f"**{report.verdict.upper()}**: {cell(report.sentence)}"
     yield ""
+    classes = f", {counted(len(manifest.classes), 'class')}" if manifest.classes else ""
     rows = (
-        ("task", f"{manifest.task}{f', {len(manifest.classes)} classes' if manifest.classes else ''}"),
+        ("task", f"{manifest.task}{classes}"),
         ("built for", f"{manifest.target} ({manifest.family}, {manifest.arch})"),
         ("runs by", f"{manifest.backend}: {', '.join(manifest.delegates)}"),
         ("precision", f"{manifest.precision}, profile {manifest.profile}"),
@@ -104,9 +106,8 @@ def _evaluation(dossier: Dossier) -> Iterator[str]:
     ]
     unit = report.candidate.metric_unit
     yield from ("", "## Evaluation", "")
-    yield cell(
-        f"{report.candidate.samples:,} samples, the same for both; {'; '.join(scores) or 'they have no labels'}."
-    )
+    samples = counted(report.candidate.samples, "sample")
+    yield cell(f"{samples}, the same for both; {'; '.join(scores) or 'they have no labels'}.")
     yield ""
     gates = (
         (

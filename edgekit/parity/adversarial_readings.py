@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from edgekit.ir.plural import counted
 from edgekit.parity.adversarial import AdversarialSensitivity
 from edgekit.parity.missing_value import MissingValue
 from edgekit.parity.statistics.estimate import Estimate, exact
@@ -35,6 +36,7 @@ def adversarial_words(sensitivity: AdversarialSensitivity) -> str:
         return ""
     share = f"{100 * worst.epsilon_share:.3g} % of the range of '{sensitivity.input}'"
     return (
-        f" under {worst.title} ({share}), the worst of {len(sensitivity.attacks)} attacks, on {worst.samples:,} "
-        f"samples: {worst.reference_right:,} right by the reference, {worst.candidate_right:,} by the model"
+        f" under {worst.title} ({share}), the worst of {counted(len(sensitivity.attacks), 'attack')}, on "
+        f"{counted(worst.samples, 'sample')}: {worst.reference_right:,} right by the reference, "
+        f"{worst.candidate_right:,} by the model"
     )

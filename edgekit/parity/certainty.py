@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from edgekit.ir.plural import counted
 from edgekit.parity.adversarial_readings import adversarial_words
 from edgekit.parity.data.gate_readings import GOVERNED, governance_words
 from edgekit.parity.gate_inputs import GateInputs
 from edgekit.parity.gate_readings import all_fell_back
-from edgekit.parity.gate_texts import QUANTITIES, counted, quantity_of
+from edgekit.parity.gate_texts import QUANTITIES, quantity_of
 from edgekit.parity.poisoning_readings import GATES as POISONING_GATES
 from edgekit.parity.poisoning_readings import poisoning_words
 from edgekit.parity.probability_readings import GATES as PROBABILITY_GATES
@@ -78,4 +79,4 @@ def _of_groups(facts: GateInputs) -> str:
     if count is None:
         return ""
     named = f" by '{facts.group}'" if facts.group else ""
-    return f" of {count:,} {'group' if count == 1 else 'groups'}{named}"
+    return f" of {counted(count, 'group')}{named}"

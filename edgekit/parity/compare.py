@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from edgekit.errors import DataError
 from edgekit.ir.index_order import IndexOrder
 from edgekit.ir.measurement import Array, Measurement
+from edgekit.ir.plural import counted, verb
 from edgekit.ir.record_fault import first_fault
 from edgekit.ir.sqnr import sqnr_db
 from edgekit.parity.calibration.paired_calibration import paired_calibration
@@ -139,7 +140,9 @@ def _medians_ns(measurement: Measurement) -> tuple[int | None, ...]:
     """Median latency of each process; None for one that timed nothing."""
     counts = [process.count for process in measurement.processes]
     if counts and sum(counts) != len(measurement.latency_ns):
-        raise DataError(f"the processes timed {sum(counts)} inferences, {len(measurement.latency_ns)} came back")
+        raise DataError(
+            f"the processes timed {counted(sum(counts), 'inference')}, {len(measurement.latency_ns)} came back"
+        )
     parts = np.split(measurement.latency_ns, np.cumsum(counts)[:-1]) if counts else []
     return tuple(percentile_ns(part, 50) for part in parts)
 
@@ -218,12 +221,15 @@ def _paired(reference: Measurement, candidate: Measurement) -> tuple[Mapping[str
 def check_values(output: Array, count: int, where: str) -> None:
     """Raise DataError if `output`, called `where`, has not one row for each of `count` samples, or is not finite."""
     if output.shape[:1] != (count,):
-        raise DataError(f"{where} has shape {list(output.shape)}, {count} samples were measured")
+        raise DataError(
+            f"{where} has shape {list(output.shape)}, {counted(count, 'sample')} {verb(count, 'was', 'were')} measured"
+        )
     if output.dtype.kind != "f":
         return
     broken = ~np.isfinite(output.reshape(count, -1)).all(axis=1)
     if broken.any():
         raise DataError(
-            f"{where} holds NaN or infinite values in {broken.sum()} of {count} samples, first in {broken.argmax()}",
+            f"{where} holds NaN or infinite values in {broken.sum()} of {counted(count, 'sample')}, first in "
+            f"{broken.argmax()}",
             hint="a verdict on them would mean nothing; look at the model's inputs and its calibration set",
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from edgekit.ir.plural import counted
 from edgekit.ir.record import Record
 from edgekit.parity.adversarial import AdversarialSensitivity
 from edgekit.parity.calibration.paired_calibration import PairedCalibration
@@ -88,7 +89,7 @@ class Comparison(PairedAnswers):
     def __repr__(self) -> str:
         sides = [f"{side.score.value:.4f}" for side in (self.reference, self.candidate) if side.score]
         scored = f"{self.metric.name} {' and '.join(sides)}, " if sides else ""
-        return f"<Comparison of {self.samples} samples: {scored}agreement {self.agreement:.4f}>"
+        return f"<Comparison of {counted(self.samples, 'sample')}: {scored}agreement {self.agreement:.4f}>"
 
     @property
     def is_by_chance(self) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from edgekit.ir.plural import counted
 from edgekit.ir.record import Record
 from edgekit.parity.assumptions import Assumption, Inputs, gather
 from edgekit.parity.comparison import Comparison
@@ -115,12 +116,12 @@ def _break_even(
         return None, ("The device never pays for itself: its electricity alone costs as much as the cloud.",)
     answers = math.ceil(upfront / ((cloud - energy) / MILLION))
     if answers > capacity:
-        never = (
-            f"One device does not pay for itself {life}: it gives {capacity:,} answers, {answers:,} would be needed."
-        )
-        return None, (never,)
+        given = f"it gives {counted(capacity, 'answer')}, {answers:,} would be needed"
+        return None, (f"One device does not pay for itself {life}: {given}.",)
     days = decimal(answers * inputs.answer_s / stated.utilisation / 86400, 1)
-    return answers, (f"One device has paid for itself, and for the build, after {answers:,} answers: {days} days.",)
+    return answers, (
+        f"One device has paid for itself, and for the build, after {counted(answers, 'answer')}: {days} days.",
+    )
 
 
 def _edge_sentence(device: float | None, energy: float | None, inputs: Inputs, money: _Money) -> str:

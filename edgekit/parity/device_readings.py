@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from edgekit.ir.plural import counted, verb
 from edgekit.parity.endpoint_record import LatencyRecord
 from edgekit.parity.gate_inputs import GateInputs
 from edgekit.parity.missing_value import MissingValue
@@ -73,6 +74,6 @@ def _latency(percent: int, latency: LatencyRecord) -> Estimate | MissingValue:
         )
     if value_ms is None:
         needed = needed_count(percent)
-        reason = f"{latency.count} answers were timed, {needed} are needed; --set profile.probe.min_count={needed}"
-        return MissingValue(reason, "undecided")
+        timed = f"{counted(latency.count, 'answer')} {verb(latency.count, 'was', 'were')} timed, {needed} are needed"
+        return MissingValue(f"{timed}; --set profile.probe.min_count={needed}", "undecided")
     return exact(value_ms)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from edgekit.ir.plural import counted, verb
 from edgekit.parity import accelerator_readings, poisoning_readings, probability_readings, slice_readings
 from edgekit.parity.adversarial_readings import adversarial_reading
 from edgekit.parity.chance import fewest_answers
@@ -16,12 +17,32 @@ from edgekit.parity.statistics.estimate import Estimate, exact
 from edgekit.specs.profile import Bound
 from edgekit.stratification import FEW
 
+_ONE_LABEL = (
+    "one answer is right for all of these samples, so that a model which learned nothing could be as good; add samples "
+    "with other labels to [data] evaluation"
+)
 NO_LABELS = "the samples have no labels; the other gates compare the model with the reference alone"
+
+DATA_GATES = frozenset(
+    {
+        *probability_readings.GATES,
+        *poisoning_readings.GATES,
+        *slice_readings.GATES,
+        *GOVERNED,
+        *FAMILY_OF_GATE,
+        "adversarial_drop",
+    }
+)
+"""Gates that hold where a project states them, and that data decide: without these they are undecided, and never passed
+over."""
 
 
 def read(name: str, bound: Bound, facts: GateInputs) -> Estimate | MissingValue:
     """Read the quantity that the gate `name` bounds, with its interval where the bound has a confidence."""
     comparison, confidence = facts.comparison, bound.confidence
+    if name == "reference_accuracy" and comparison.always_right and comparison.chance in (bound.min, bound.max):
+        score = comparison.reference.score
+        return MissingValue(_ONE_LABEL, "undecided", score.value if score else None)
     if name in SAMPLED:
         looked = comparison.early_stop.confidence(confidence) if comparison.early_stop else confidence
         return sampled_reading(name, comparison, looked) or MissingValue(NO_LABELS)
@@ -93,7 +114,7 @@ def _distinct(facts: GateInputs) -> Estimate | MissingValue:
     if comparison.always_right:
         return MissingValue("one answer is right for all of these samples", value=fewest)
     if fewest == 1 and comparison.samples < FEW:
-        few = f"{comparison.samples} samples are too few"
+        few = f"{counted(comparison.samples, 'sample')} {verb(comparison.samples, 'is', 'are')} too few"
         return MissingValue(f"{few}; {more_samples(FEW, comparison.samples, facts.available)}", "undecided", fewest)
     return exact(fewest)
 

@@ -68,12 +68,6 @@ def megabytes(value_mb: float) -> str:
     return f"{decimal(value_mb, 2)} MB"
 
 
-def counted(number: int, noun: str, plural: str | None = None) -> str:
-    """Format a number of things: `1 sample`, `2,000 samples`, `3 processes`, or with its own plural."""
-    regular = f"{noun}es" if noun.endswith("s") else f"{noun}s"
-    return f"{number:,} {noun if number == 1 else plural or regular}"
-
-
 def count(value: float) -> str:
     return f"{value:,.0f}"
 

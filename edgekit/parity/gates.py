@@ -8,15 +8,17 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator
 
+from edgekit.ir.plural import counted
 from edgekit.ir.record import Record
 from edgekit.parity.certainty import certainty, stated_confidence
 from edgekit.parity.chance import bounds, is_by_chance
 from edgekit.parity.comparison import Comparison
 from edgekit.parity.data.gate_readings import default_gates
 from edgekit.parity.gate_inputs import GateInputs
-from edgekit.parity.gate_readings import NO_LABELS, read
-from edgekit.parity.gate_texts import QUANTITIES, counted, quantity_of
+from edgekit.parity.gate_readings import DATA_GATES, NO_LABELS, read
+from edgekit.parity.gate_texts import QUANTITIES, quantity_of
 from edgekit.parity.missing_value import MissingValue
+from edgekit.parity.more_samples import measure_more, perturb_more
 from edgekit.parity.robustness.readings import WorstEstimate
 from edgekit.parity.sample_plan import advice
 from edgekit.parity.statistics.equivalence import Decision, decide
@@ -93,9 +95,12 @@ def _judge(name: str, bound: Bound, facts: GateInputs) -> GateResult:
     limit = f"it should be {quantity.limit(bound.min, bound.max)}"
     if isinstance(reading, MissingValue):
         shown = "unknown" if reading.value is None else quantity.show(reading.value)
-        here = " here" if reading.outcome == "not measurable" else ""
-        meaning = f"{quantity.title}: {shown}; {limit}. It is {reading.outcome}{here}: {reading.reason}."
-        return _result(name, reading.value, bound, reading.outcome, meaning)
+        # Whoever states a gate on data wants it held, and no device will ever decide it.
+        missing: Outcome = "undecided" if name in DATA_GATES else reading.outcome
+        here = " here" if missing == "not measurable" else ""
+        more = f"; {measure_more(facts.comparison.samples, facts.available)}" if reading.more else ""
+        meaning = f"{quantity.title}: {shown}; {limit}. It is {missing}{here}: {reading.reason}{more}."
+        return _result(name, reading.value, bound, missing, meaning)
     by_chance = name == "reference_accuracy" and is_by_chance(bound, facts.comparison)
     outcome: Outcome = "failed" if by_chance else decide(reading, bound.min, bound.max)
     meaning = f"{quantity.title}: {quantity.show(reading.value)}{certainty(name, reading, bound, facts)}; {limit}."
@@ -114,9 +119,10 @@ def _judge(name: str, bound: Bound, facts: GateInputs) -> GateResult:
 
 def _undecided(name: str, bound: Bound, reading: Estimate, facts: GateInputs) -> str:
     if isinstance(reading, WorstEstimate):
-        return (
-            f"{counted(reading.samples, 'sample')} cannot settle it; measure more: --set profile.robustness.samples=N"
-        )
+        robustness = facts.comparison.robustness
+        among = robustness.among if robustness else reading.samples
+        more = perturb_more(reading.samples, among, facts.available)
+        return f"{counted(reading.samples, 'sample')} cannot settle it; {more}"
     return f"{counted(facts.comparison.samples, 'sample')} cannot settle it; {advice(name, bound, reading, facts)}"
 
 

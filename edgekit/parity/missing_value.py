@@ -15,3 +15,5 @@ class MissingValue:
     """Outcome of a gate on it: `undecided` where another run decides it."""
     value: float | None = None
     """Value that is shown, and not compared with a gate's limits; None for none."""
+    more: bool = False
+    """True if more samples of the evaluation set would decide it: a gate's words end with how to get them."""

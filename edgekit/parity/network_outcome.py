@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from edgekit.parity.gate_texts import counted
+from edgekit.ir.plural import counted
 from edgekit.tasks.metric import SHARE
 
 NEGLIGIBLE = 0.0005

@@ -8,6 +8,7 @@ import numpy as np
 
 from edgekit.errors import DataError
 from edgekit.ir.measurement import Array, Measurement
+from edgekit.ir.plural import counted
 from edgekit.ir.record import Record
 from edgekit.ir.signature import Signature
 from edgekit.parity.compare import check_values
@@ -46,7 +47,7 @@ def parity_sentence(
     others = _least(1 - equal_share)
     if worst_steps == 1:
         return f"the device's values are equal to the host's, or off by one step in {others} of values; {answers}"
-    steps = f" ({worst_steps} steps)" if worst_steps else ""
+    steps = f" ({counted(worst_steps, 'step')})" if worst_steps else ""
     apart = f"{worst:.2g}{steps} on a range of {value_range:.3g}"
     return f"the device's values are equal to the host's, or off by at most {apart} in {others} of values; {answers}"
 

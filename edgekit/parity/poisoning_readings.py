@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from edgekit.ir.plural import counted
 from edgekit.parity.missing_value import MissingValue
 from edgekit.parity.poisoning.record import PoisoningScreen
 from edgekit.parity.statistics.estimate import Estimate, exact
@@ -29,9 +30,12 @@ def poisoning_reading(name: str, screen: PoisoningScreen | None) -> Estimate | M
 def poisoning_words(name: str, screen: PoisoningScreen) -> str:
     """Words on the samples of a reading, and on those that it names: ` (2 of 300 calibration samples: 7, 31)`."""
     if name == "poisoned_share":
-        return f" ({len(screen.poisoned):,} of {screen.samples:,} calibration samples{_named(screen.poisoned)})"
+        return (
+            f" ({len(screen.poisoned):,} of {counted(screen.samples, 'calibration sample')}{_named(screen.poisoned)})"
+        )
     backdoor = screen.backdoor
-    looked = f"{len(backdoor.classes):,} of {backdoor.of_classes:,} classes searched on {screen.samples:,} samples"
+    classes = f"{len(backdoor.classes):,} of {counted(backdoor.of_classes, 'class')}"
+    looked = f"{classes} searched on {counted(screen.samples, 'sample')}"
     return f" ({looked}{''.join(f'; {words}' for words in patch_words(screen)) or ', no small patch flips answers'})"
 
 

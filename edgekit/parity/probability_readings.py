@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from edgekit.ir.plural import counted
 from edgekit.parity.comparison import Comparison
 from edgekit.parity.gate_texts import points
 from edgekit.parity.missing_value import MissingValue
@@ -30,10 +31,10 @@ def measured_on(name: str, comparison: Comparison) -> str:
     if name == CALIBRATION and comparison.calibration and not isinstance(comparison.calibration, MissingValue):
         record = comparison.calibration.record
         ours, theirs = points(record.reference.ece), points(record.candidate.ece)
-        return f" (the reference's is {ours}, the candidate's {theirs}) on {record.samples:,} samples"
+        return f" (the reference's is {ours}, the candidate's {theirs}) on {counted(record.samples, 'sample')}"
     if name == OUTSIDE and comparison.outside and not isinstance(comparison.outside, MissingValue):
         detected = comparison.outside.record
         decisive = next(each.auroc for each in detected.detections if each.score == detected.score)
         sides = f"from {decisive.reference:.4f} to {decisive.candidate:.4f} by {detected.score}"
-        return f" ({sides}) on {detected.inside:,} evaluation samples and {detected.outside:,} from outside"
+        return f" ({sides}) on {counted(detected.inside, 'evaluation sample')} and {detected.outside:,} from outside"
     return ""

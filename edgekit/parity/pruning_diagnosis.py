@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from edgekit.ir.layers import Change
+from edgekit.ir.plural import counted, verb
 from edgekit.parity.diagnose import Diagnosis
 from edgekit.parity.layer_texts import decibels
 from edgekit.parity.network_outcome import accuracy_lost
@@ -28,10 +29,9 @@ def pruning(changes: Sequence[Change], accuracy_drop: float, allowed: float = 0.
             f"The pruned model {lost}, yet no layer lost channels.",
             next_step="--set profile.prune.ratio=0.1",
         )
-    sentence = (
-        f"The pruned model {lost}. '{worst.name}' was cut most: {worst.kept} of {worst.channels} channels are left."
-    )
-    evidence = [f"'{change.name}': {change.kept} of {change.channels} channels" for change in thin[:5]]
+    left = f"{worst.kept} of {counted(worst.channels, 'channel')} {verb(worst.kept, 'is', 'are')} left"
+    sentence = f"The pruned model {lost}. '{worst.name}' was cut most: {left}."
+    evidence = [f"'{change.name}': {change.kept} of {counted(change.channels, 'channel')}" for change in thin[:5]]
     evidence += [f"'{change.name}': output at {decibels(change.sqnr_db)} of the original's" for change in known[:3]]
     names = tuple(change.name for change in sorted(thin, key=lambda change: change.kept / change.channels))
     step = f"a longer recovery (--set profile.recover.epochs=N), then --set 'profile.prune.skip=[\"{worst.name}\"]'"

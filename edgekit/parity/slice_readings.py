@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from edgekit.ir.plural import counted, verb
 from edgekit.parity.gate_texts import loss_value, points
 from edgekit.parity.missing_value import MissingValue
 from edgekit.parity.slices.clustered_loss import fewest_clusters
@@ -36,15 +37,16 @@ def slice_reading(name: str, bound: Bound, parity: SliceParity | None, unit: str
     judged = [each for each in records if each.judged]
     if not judged:
         groups = ", of two groups" if any(each.clusters is not None for each in records) else ""
-        return MissingValue(f"no slice has {FEW} samples{groups}; measure more: --samples", "undecided")
+        return MissingValue(f"no {_noun(name)} has {FEW} samples{groups}", "undecided", more=True)
     shown, lows = _lows(judged, bound)
     settled = _settled(judged, bound)
     if bound.max is not None and lows > bound.max:
         return Estimate(shown.drop or 0.0, lows, max(lows, shown.drop or 0.0, shown.high or 0.0))
     if not settled:
-        can = bound.max is not None and bound.max > 0
-        needed = f" has the {_needed_words(judged, bound)} that the limit takes" if can else ""
-        return MissingValue(f"no slice{needed or ' can pass a limit of 0'}; measure more: --samples", "undecided")
+        if bound.max is None or bound.max <= 0:
+            return MissingValue(f"no {_noun(name)} can pass a limit of 0, however large: widen the limit", "undecided")
+        needed = f"no {_noun(name)} has the {_needed_words(judged, bound)} that the limit takes"
+        return MissingValue(f"{needed}; a wider limit takes fewer", "undecided", more=True)
     high = max(drop_bounds(each, _confidence(bound))[1] for each in settled)
     value = max(each.drop or 0.0 for each in settled)
     return Estimate(value, min(lows, value), max(high, value))
@@ -61,16 +63,16 @@ def slice_words(name: str, bound: Bound, parity: SliceParity | None, unit: str) 
     if name == "fairness_gap":
         gap = _worst_gap(parity.gaps, bound)
         rates = f"from {points(gap.before)} to {points(gap.after)}: {gap.worst} errs most, {gap.best} least"
-        return f" in '{gap.by}', {rates}, on {gap.samples:,} samples in {gap.groups} groups ({between})"
+        return f" in '{gap.by}', {rates}, on {counted(gap.samples, 'sample')} in {gap.groups} groups ({between})"
     judged = [each for each in _family(name, parity) if each.judged]
     few, small = len(judged) - len(_settled(judged, bound)), len(_family(name, parity)) - len(judged)
     left = f"; {_can_only_fail(few, judged, bound)}" if few else ""
     alone = ", or of one group," if any(each.clusters is not None for each in judged) else ""
-    left += f"; {small} of fewer than {FEW}{alone} are not judged" if small else ""
+    left += f"; {small} of fewer than {FEW}{alone} {verb(small, 'is', 'are')} not judged" if small else ""
     record = _shown(judged, bound)
     others = "" if record.others is None else f"; all others {show(round(record.others, 4))}"
     which = f"{record.words}, {size_words(record)}{others}"
-    return f" ({which}; {between}, over {len(judged)} slices{left})"
+    return f" ({which}; {between}, over {counted(len(judged), 'slice')}{left})"
 
 
 def _can_only_fail(few: int, judged: Sequence[SliceRecord], bound: Bound) -> str:
@@ -92,6 +94,10 @@ def decisive(name: str, bound: Bound, parity: SliceParity | None, unit: str) -> 
 
 def _family(name: str, parity: SliceParity) -> Sequence[SliceRecord]:
     return parity.slices if name == "worst_slice_drop" else parity.classes
+
+
+def _noun(name: str) -> str:
+    return "class" if name == "worst_class_drop" else "slice"
 
 
 def _none(name: str, records: Sequence[SliceRecord]) -> str:
@@ -143,7 +149,7 @@ def _gap(bound: Bound, parity: SliceParity, unit: str) -> Estimate | MissingValu
         return MissingValue("error rates need a metric in percent")
     if not parity.gaps:
         reason = f"no column that [data] evaluation slices by has two groups of {FEW} labelled samples"
-        return MissingValue(f"{reason} (docs/slices.md)")
+        return MissingValue(f"{reason} (docs/slices.md)", "undecided")
     gap = _worst_gap(parity.gaps, bound)
     highs = [increase_bounds(each, _confidence(bound))[1] for each in parity.gaps]
     low = _gap_low(gap, parity.gaps, bound)

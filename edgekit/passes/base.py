@@ -87,12 +87,13 @@ class Pass(ABC):
         """Rewrite `program`, compare its outputs before and after on `checks`, and append a record to its history.
 
         checks: samples, inputs of one call each. Raises PassError if `requires` or `ensures` does, if the rewrite
-        fails, or if an output is not finite.
+        fails, or if an output is not finite, before or after.
         """
         started = time.perf_counter()
         with one_thread():
+            before = _finite_answers(program.exported, checks)
             result = self._rewritten(program)
-            quality = sqnr_db(outputs(program.exported, checks), outputs(result.exported, checks))
+            quality = sqnr_db(before, outputs(result.exported, checks))
         if math.isnan(quality):
             raise PassError(f"pass '{self.name}' made outputs that are not finite", hint="check the calibration set")
         options = (*self.options(), *result.findings)
@@ -128,10 +129,28 @@ def one_thread() -> Iterator[None]:
 
 def outputs(exported: ExportedProgram, samples: Sequence[Sample]) -> Array:
     """Outputs of all samples, flattened into one array."""
+    return np.concatenate(_each_answer(exported, samples) or [np.empty(0)])
+
+
+def _each_answer(exported: ExportedProgram, samples: Sequence[Sample]) -> list[Array]:
+    """Outputs of each sample, flattened into one array."""
     import torch
     from torch.utils import _pytree as pytree
 
     module = exported.module()
     with torch.no_grad():
-        leaves = [leaf for sample in samples for leaf in pytree.tree_leaves(module(*sample))]
-    return np.concatenate([leaf.numpy().ravel() for leaf in leaves] or [np.empty(0)])
+        leaves = [pytree.tree_leaves(module(*sample)) for sample in samples]
+    return [np.concatenate([leaf.numpy().ravel() for leaf in each] or [np.empty(0)]) for each in leaves]
+
+
+def _finite_answers(exported: ExportedProgram, samples: Sequence[Sample]) -> Array:
+    """Outputs as `outputs` has them. Raises PassError if they are not finite before a pass has changed anything."""
+    answers = _each_answer(exported, samples)
+    broken = [index for index, answer in enumerate(answers) if not np.isfinite(answer).all()]
+    if broken:
+        raise PassError(
+            f"the network itself answers NaN or infinity, on {len(broken)} of the {len(answers)} samples that passes "
+            f"are checked on, first on number {broken[0]}",
+            hint="look at its logarithms, roots and divisions, and at those samples: the first of the evaluation set",
+        )
+    return np.concatenate(answers or [np.empty(0)])

@@ -31,6 +31,11 @@ class Condition:
         made = self.perturbation
         return digest_of([self.name, made.version, made.parameters, self.domain.identity])
 
+    @property
+    def source(self) -> str:
+        """Digest of what its samples are made of beside their inputs, such as files; empty for nothing."""
+        return str(getattr(self.perturbation, "source", ""))
+
     def apply(self, samples: Samples, keys: Sequence[bytes]) -> Samples:
         """Perturb samples with these keys (`draws.sample_keys`)."""
         stream = f"{self.perturbation.name} {self.severity} v{self.perturbation.version}"

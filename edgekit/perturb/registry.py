@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 from edgekit.cache import digest_of
@@ -12,7 +12,9 @@ from edgekit.perturb.condition import Condition
 from edgekit.perturb.draws import sample_keys
 from edgekit.perturb.input_domain import InputDomain
 from edgekit.perturb.perturbation import FAMILIES, Family, Perturbation
+from edgekit.perturb.picture_files import PictureFiles
 from edgekit.perturb.pictures.corruptions import CORRUPTIONS
+from edgekit.perturb.pictures.file_perturbation import on_files
 from edgekit.perturb.pictures.shifts import SHIFTS
 from edgekit.perturb.pictures.systematic import SYSTEMATIC
 from edgekit.perturb.recordings.perturbations import RECORDINGS
@@ -49,6 +51,10 @@ class PerturbationPlan:
     def of(self, family: Family) -> tuple[Condition, ...]:
         return tuple(each for each in self.fitting if each.perturbation.family == family)
 
+    def on_files(self, files: PictureFiles) -> PerturbationPlan:
+        """Plan in which what happens to files happens to these, in the place of the model's pixels."""
+        return replace(self, fitting=tuple(on_files(each, files) for each in self.fitting))
+
     def among(self, samples: Samples) -> PerturbationPlan:
         """Plan of those that fit these samples, too, which are a part of the set: it may hold silence or no accents.
 
@@ -77,7 +83,11 @@ class PerturbationPlan:
             return lambda: condition.apply(samples, keys(condition.domain.name))
 
         return tuple(
-            SampleSet(condition.name, maker(condition), digest_of([condition.identity, digest]))
+            SampleSet(
+                condition.name,
+                maker(condition),
+                digest_of([condition.identity, digest, *([condition.source] if condition.source else [])]),
+            )
             for condition in self.fitting
         )
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from edgekit.cache import Cache, digest_of, tool_versions
 from edgekit.ir.measurement import Measurement
+from edgekit.ir.plural import counted
 from edgekit.measure import store
 from edgekit.measure.joint_sets import JointSet, joint_sets
 from edgekit.measure.shards import Shards
@@ -64,10 +65,11 @@ class BothEndpoints:
     place: str = ""
     """Text that changes with device and bundle: answers without a key are kept under it until all sets are answered."""
 
-    def ask(self, sets: Sequence[SampleSet], stage: str) -> Iterator[PairedMeasurements]:
+    def ask(self, sets: Sequence[SampleSet], stage: str, words: str = "") -> Iterator[PairedMeasurements]:
         """Measure both on each of the sets, and yield each pair when it is there, those in the cache first.
 
-        sets: with names that are unique. stage: name under which the time is recorded. Raises what the endpoints do;
+        sets: with names that are unique. stage: name under which the time is recorded. words: what is told before
+        the first is measured. Raises what the endpoints do;
         answers that have come are kept, so that the same command goes on from there.
         """
         with self.line.stage(stage):
@@ -78,6 +80,8 @@ class BothEndpoints:
                     yield pair
                 else:
                     rest.append(each)
+            if rest and words:
+                self.line.teller(stage)(words)
             if rest:
                 yield from self._measured(rest, self.line.teller(stage))
 
@@ -92,7 +96,7 @@ class BothEndpoints:
                 for name in joint.names:
                     yield PairedMeasurements(name, theirs[name], ours[name])
                 done += len(joint.names)
-                tell(f"{done:,} of {len(sets):,} sets of samples")
+                tell(f"{done:,} of {counted(len(sets), 'set')} of samples")
 
     def _answers(
         self, side: Respondent, joint: JointSet, samples: Samples, sets: Mapping[str, SampleSet], shards: Shards

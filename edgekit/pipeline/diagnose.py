@@ -12,6 +12,7 @@ import numpy as np
 from edgekit.errors import Misfit
 from edgekit.ir.layers import Layer
 from edgekit.ir.measurement import Array
+from edgekit.ir.plural import counted
 from edgekit.ir.program import Program
 from edgekit.parity.diagnose import Diagnosis, diagnose
 from edgekit.parity.network_outcome import NetworkOutcome
@@ -182,8 +183,8 @@ class Examination:
             outcome = NetworkOutcome(report.agreement, report.accuracy_drop, count, accuracy_drop_low=low)
             if abs(report.agreement - alike) > 0.05 and not self._program.signature.state:
                 notes.append(
-                    f"the file that was built agreed on {report.agreement:.1%} of {count} samples, the simulation of "
-                    f"it on {alike:.1%} of {len(labels)}: what differs is the backend's arithmetic"
+                    f"the file that was built agreed on {report.agreement:.1%} of {counted(count, 'sample')}, the "
+                    f"simulation of it on {alike:.1%} of {len(labels)}: what differs is the backend's arithmetic"
                 )
         high = wilson(outcome.agreement, outcome.samples, 2 * CONFIDENCE - 1).high
         gates = self.request.profile.gates

@@ -8,6 +8,7 @@ from pathlib import Path
 from edgekit.atomic import write
 from edgekit.bundle.archive import Bundle
 from edgekit.ir.measurement import Measurement
+from edgekit.ir.plural import counted, verb
 from edgekit.ir.program import REMARK, WARNING
 from edgekit.measure import store
 from edgekit.parity.compare import compare
@@ -143,7 +144,8 @@ def _cut_flips(comparison: Comparison) -> list[str]:
     changed = len(changed_samples(comparison))
     if changed <= len(comparison.flips):
         return []
-    return [f"{changed:,} samples are answered otherwise: {FLIPS} has the first {len(comparison.flips):,}."]
+    are = verb(changed, "is", "are")
+    return [f"{counted(changed, 'sample')} {are} answered otherwise: {FLIPS} has the first {len(comparison.flips):,}."]
 
 
 def _left_out(compilation: Compilation, evidence: Evidence) -> list[str]:

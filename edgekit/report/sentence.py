@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from edgekit.ir.measurement import Environment
+from edgekit.ir.plural import counted
 from edgekit.parity.calibration.paired_calibration import PairedCalibration
 from edgekit.parity.comparison import Comparison
-from edgekit.parity.gate_texts import counted, decimal, metric_value, milliseconds, percent, points
+from edgekit.parity.gate_texts import decimal, metric_value, milliseconds, percent, points
 from edgekit.parity.gates import GateResult
 from edgekit.parity.outside.paired_outside import PairedOutside
 from edgekit.parity.probability_readings import CALIBRATION, OUTSIDE
@@ -29,8 +30,8 @@ _PRECISIONS: dict[Precision, str] = {
 
 
 EVERY_PASSED = "every gate passed"
-_NOT_MENTIONED = ("instructions_ratio", "not_slower", "calibration_overlap", "training_overlap")
-"""Gates that are not mentioned where they are not measurable: without an earlier run, a device, or the set."""
+_NOT_MENTIONED = ("instructions_ratio", "not_slower")
+"""Gates that are not mentioned where they are not measurable: without an earlier run, or a device."""
 
 
 def sentence(
@@ -159,7 +160,7 @@ def _gates(gates: Sequence[GateResult], warned: bool) -> str:
     for outcome, verb in (("failed", "failed"), ("undecided", "undecided")):
         names = [gate.name + (f" ({gate.worst})" if gate.worst else "") for gate in gates if gate.outcome == outcome]
         if names:
-            return f"{len(names)} of {len(gates)} gates {verb}: {', '.join(names)}"
+            return f"{len(names)} of {counted(len(gates), 'gate')} {verb}: {', '.join(names)}"
     if warned:
         return "no gate failed, and that says nothing"
     unmeasured = sum(gate.outcome == "not measurable" and gate.name not in _NOT_MENTIONED for gate in gates)

@@ -17,5 +17,5 @@ class RobustnessSpec(Spec):
     measure: RobustnessMeasure | None = None
     """Perturbations that are measured, beside those of the gates that are named."""
     samples: Whole | None = Field(default=None, gt=0)
-    """Number of evaluation samples that are perturbed; by default 1,000 at most, on an emulated device 20, and on a
-    slow one as many as it answers within `probe.accuracy_limit_s`."""
+    """Number of evaluation samples that are perturbed; by default 1,000 at most, on an emulated device 20 or what its
+    gates need, and on a slow one as many as it answers within `probe.accuracy_limit_s`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 import wave
 from pathlib import Path
@@ -141,6 +142,28 @@ def test_damaged_files_are_refused_and_never_end_in_a_traceback(tmp_path: Path) 
             assert read_recording(tmp_path / "b.wav", "'b.wav'").pcm.size <= len(content)
         except DataError:
             continue
+
+
+def test_recordings_without_a_sample_are_told_by_name_with_their_count(folder: Path) -> None:
+    silent = PCM[:0]
+    write_wav(folder / "set" / "no" / "3.wav", silent, 8000)
+    stated = project(folder, "audio = { rate = 8000 }")
+    sampling = load_samples(stated, "evaluation").sampling
+    assert sampling
+    left_out = "1 file of the evaluation data of '.*' cannot be read and was left out: "
+    assert re.fullmatch(left_out + r"'no/3\.wav' holds no sound: 0 samples at 8000 Hz\.", sampling.left_out[1])
+    write_wav(folder / "set" / "no" / "1.wav", silent, 8000)
+    with pytest.raises(
+        EmptyClass, match=r"none of 2 files can be read: 'no/1\.wav', 'no/3\.wav' hold no sound"
+    ) as all_lost:
+        load_samples(stated, "evaluation")
+    np.savez(folder / "data.npz", sound=np.zeros((2, 0), np.int16), labels=np.array([0, 1]))
+    stated = project(folder, "audio = { rate = 8000, fit = 'start' }", path="data.npz")
+    with pytest.raises(
+        SampleUnfit, match=r"sample 0: 'sound': audio is empty: it holds no sound, int16\[0\]"
+    ) as caught:
+        load_samples(stated, "evaluation")
+    assert caught.value.hint == all_lost.value.hint == "record it anew, or leave it out"
 
 
 def test_a_class_without_recordings_is_refused(folder: Path) -> None:

@@ -97,7 +97,11 @@ def test_a_few_samples_settle_nothing_against_a_model(count: int) -> None:
 def test_samples_of_one_class_say_nothing() -> None:
     same = np.full(100, 2)
     gates = judged(compared(same, same))
-    assert gates["reference_accuracy"].outcome == "undecided"
+    for wrong in (0, 9):
+        gate = judged(compared(np.where(np.arange(100) < wrong, 1, same), same))["reference_accuracy"]
+        assert (gate.outcome, gate.value) == ("undecided", 1 - wrong / 100)
+        assert "It is undecided: one answer is right for all of these samples" in gate.meaning
+        assert gate.meaning.endswith("add samples with other labels to [data] evaluation.")
     assert gates["distinct_answers"].outcome == "not measurable"
 
 

@@ -154,11 +154,11 @@ def test_the_gates_say_how_many_of_how_many_and_where() -> None:
     assert judged("poisoned_share", {"max": 0.0}, clean).outcome == "passed"
 
 
-def test_what_was_not_looked_at_is_not_measurable_and_says_why() -> None:
-    assert judged("poisoned_share", {"max": 0.0}, facts()).outcome == "not measurable"
+def test_what_was_not_looked_at_is_undecided_and_says_why() -> None:
+    assert judged("poisoned_share", {"max": 0.0}, facts()).outcome == "undecided"
     unsearched = PoisoningScreen(samples=9, tensors=0, backdoor=BackdoorScreen(reason="patches are of pictures"))
     result = judged("backdoor", {"max": 0.0}, facts(replace(comparison(), poisoning=unsearched)))
-    assert (result.outcome, result.value) == ("not measurable", None)
+    assert (result.outcome, result.value) == ("undecided", None)
     assert "patches are of pictures" in result.meaning
     part = poisoning(unsearched)
     assert part

@@ -127,6 +127,32 @@ def test_a_pass_that_makes_nan_is_refused(project: Project, samples: list[Sample
         Break("nan")(fresh, samples[:1])
 
 
+class Logarithm(torch.nn.Module):
+    """Answers NaN to negative inputs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.head = torch.nn.Linear(4, 4)
+        with torch.no_grad():
+            self.head.weight.copy_(torch.eye(4))
+            self.head.bias.zero_()
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.log(self.head(x))
+
+
+def test_a_network_that_answers_nan_itself_is_told_with_the_count() -> None:
+    network = small_program(Logarithm(), torch.ones(1, 4))
+    sound, broken = (torch.ones(1, 4),), (-torch.ones(1, 4),)
+    told = "the network itself answers NaN or infinity, on 2 of the 3 samples .*, first on number 1"
+    with pytest.raises(PassError, match=told) as caught:
+        quantize_all(network, Quantize(), onnx, [sound] * 4, [sound, broken, broken])
+    assert "logarithms" in str(caught.value.hint)
+    # Calibration samples that give NaN are no reason to fail without words of ours.
+    recipe = Quantize.model_validate({"correct_bias": True})
+    assert quantize_all(network, recipe, onnx, [broken, sound, broken, sound], [sound]).history
+
+
 class Fresh(torch.nn.Module):
     """Convolution, batch norm, ReLU, linear; some channels are dead."""
 

@@ -100,6 +100,14 @@ def test_an_undecided_gate_says_what_would_settle_it() -> None:
     assert step.words.startswith("accuracy_drop: 10,000 samples cannot settle it; ")
 
 
+def test_a_data_gate_without_its_data_says_which_and_not_to_time_the_model() -> None:
+    recipe = profile(gates=Gates.model_validate({"outside_auroc_drop": {"max": 0.05}}))
+    report = made(compared(60, environment()), recipe=recipe, device=None)
+    assert report.verdict == "undecided"
+    (step,) = next_steps(report, PLAIN)
+    assert step.words.startswith("outside_auroc_drop: no samples from outside were measured; [data] outside")
+
+
 def test_an_open_gate_that_more_samples_settle_has_the_command_that_asks_them() -> None:
     report = undecided()
     gates = tuple(

@@ -134,7 +134,7 @@ def test_a_reference_by_chance_is_named_loudly_and_never_passed_every_gate() -> 
     text = said("passed", "passed", comparison=constant())
     assert "; THE FLOAT MODEL IS NO BETTER THAN CHANCE: one answer to all samples reaches 25 %; " in text
     assert text.endswith("; no gate failed, and that says nothing.")
-    assert said("failed", comparison=constant()).endswith("; 1 of 1 gates failed: gate0.")
+    assert said("failed", comparison=constant()).endswith("; 1 of 1 gate failed: gate0.")
 
 
 def test_a_candidate_that_gives_one_answer_is_named_loudly() -> None:

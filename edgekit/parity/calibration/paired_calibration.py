@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from edgekit.ir.measurement import Array
+from edgekit.ir.plural import counted, verb
 from edgekit.parity.calibration.decisions import BINS, Decisions, decisions, expected_error, mass_bins, width_bins
 from edgekit.parity.calibration.record import (
     CalibrationDifference,
@@ -122,8 +123,9 @@ def paired_calibration(
         if reason and (scores is reference or not np.isfinite(scores.values).all()):
             return MissingValue(f"of {owner}, {reason}")
     if reference.samples < LEAST:
-        reason = f"{reference.samples:,} samples are too few for 15 bins, {LEAST} are needed; measure more: --samples"
-        return MissingValue(reason, "undecided")
+        few = verb(reference.samples, "is", "are")
+        reason = f"{counted(reference.samples, 'sample')} {few} too few for 15 bins, {LEAST} are needed"
+        return MissingValue(reason, "undecided", more=True)
     present = np.unique(reference.truth)
     if len(present) == 1:
         one = "every flag is the same" if reference.several else f"every label is class {present[0]}"
@@ -180,7 +182,8 @@ def _sentence(
     changed = loss_words(drop.low, drop.high)
     return (
         f"How sure the reference is differs from how often it is right by {sides[0]} (expected calibration error), the "
-        f"candidate by {sides[1]}, on {samples:,} samples: {changed}. The candidate is {_direction(candidate)}."
+        f"candidate by {sides[1]}, on {counted(samples, 'sample')}: {changed}. The candidate is "
+        f"{_direction(candidate)}."
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from edgekit.ir.plural import counted
 from edgekit.parity.data.governance import DataGovernance, OverlapRecord
 from edgekit.parity.missing_value import MissingValue
 from edgekit.parity.statistics.estimate import Estimate, exact
@@ -54,14 +55,14 @@ def governance_words(name: str, governance: DataGovernance | None) -> str:
         return f" of {len(governance.sets)}" + (f" ({listed})" if listed else "")
     if name == "mislabelled_share":
         labels = governance.labels
-        return f" ({labels.suspicious:,} of {labels.samples:,} samples)" if labels else ""
+        return f" ({labels.suspicious:,} of {counted(labels.samples, 'sample')})" if labels else ""
     overlap = governance.overlap(name.removesuffix("_overlap"))
     return f" ({overlap_words(overlap)})" if overlap else ""
 
 
 def overlap_words(overlap: OverlapRecord) -> str:
     """Counts of an overlap in words: `30 of 1,000 samples, 10 exact and 20 near, among 512 of calibration`."""
-    count = f"{overlap.exact + overlap.near:,} of {overlap.samples:,} samples"
+    count = f"{overlap.exact + overlap.near:,} of {counted(overlap.samples, 'sample')}"
     kinds = f", {overlap.exact:,} exact and {overlap.near:,} near," if overlap.exact + overlap.near else ""
     note = f"; {overlap.note}" if overlap.note else ""
     return f"{count}{kinds} among {overlap.others:,} of {overlap.role}{note}"

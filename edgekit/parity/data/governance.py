@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from edgekit.ir.measurement import Array
+from edgekit.ir.plural import counted
 from edgekit.ir.record import Record
 from edgekit.parity.data.fingerprints import Fingerprints, largest_input
 from edgekit.parity.data.labels import LabelCheck
@@ -204,7 +205,7 @@ def _compared(samples: Samples) -> tuple[Fingerprints, str | None]:
     """Fingerprints of the samples, or of MOST of them, and a remark that says so."""
     if len(samples) <= MOST:
         return Fingerprints.of(samples.inputs), None
-    note = f"{MOST:,} of {len(samples):,} samples were compared, spread over the set"
+    note = f"{MOST:,} of {counted(len(samples), 'sample')} were compared, spread over the set"
     return Fingerprints.of(samples.take(spread(len(samples), MOST)).inputs), note
 
 

@@ -10,6 +10,7 @@ from functools import cached_property
 import numpy as np
 
 from edgekit.ir.measurement import Array
+from edgekit.ir.plural import counted, verb
 from edgekit.parity.loss_words import loss_words
 from edgekit.parity.missing_value import MissingValue
 from edgekit.parity.outside.record import OutsideDetection, OutsideKind, OutsideRecord, PairedShare
@@ -141,9 +142,12 @@ def paired_outside(scores: OutsideScores) -> PairedOutside | MissingValue:
     if scores.score != "max-softmax" and form != "logits":
         return MissingValue(f"'{scores.score}' needs logits, the output holds probabilities; [data] outside: score")
     counts = [part.samples for part in scores.reference]
-    for count, where in zip(counts, ("evaluation samples", "samples from outside"), strict=True):
+    for count, noun in zip(counts, ("evaluation sample", "sample"), strict=True):
         if count < LEAST:
-            return MissingValue(f"{count:,} {where} are too few, {LEAST} are needed", "undecided")
+            inside = noun != "sample"
+            few = f"{counted(count, noun)}{'' if inside else ' from outside'} {verb(count, 'is', 'are')} too few"
+            more = "" if inside else ": add some to [data] outside"
+            return MissingValue(f"{few}, {LEAST} are needed{more}", "undecided", more=inside)
     reference, candidate = (
         _joined([outside_scores(part, form) for part in side]) for side in (scores.reference, scores.candidate)
     )
@@ -171,7 +175,7 @@ def _sentence(decisive: OutsideDetection, inside: int, outside: int) -> str:
     auroc = decisive.auroc
     changed = loss_words(auroc.low, auroc.high)
     return (
-        f"By {decisive.score} the reference tells {outside:,} samples from outside from {inside:,} of the evaluation "
-        f"set with an AUROC of {auroc.reference:.4f}, the candidate with {auroc.candidate:.4f} (0.5 is chance): "
-        f"{changed}."
+        f"By {decisive.score} the reference tells {counted(outside, 'sample')} from outside from {inside:,} of the "
+        f"evaluation set with an AUROC of {auroc.reference:.4f}, the candidate with {auroc.candidate:.4f} (0.5 is "
+        f"chance): {changed}."
     )

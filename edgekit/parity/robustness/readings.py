@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from edgekit.parity.gate_texts import counted
+from edgekit.ir.plural import counted
 from edgekit.parity.missing_value import MissingValue
 from edgekit.parity.robustness.robustness import NamedEstimate, Robustness
 from edgekit.parity.statistics.estimate import Estimate
@@ -45,7 +45,7 @@ def robustness_reading(
         why = f": {robustness.unfit[0][1]}" if robustness.unfit else ""
         return MissingValue(f"no {family} perturbation fits the inputs{why}")
     count, number = robustness.samples, sum(map(len, conditions.values()))
-    on = f"on {counted(count, 'sample')}, each under {number:,} {'condition' if number == 1 else 'conditions'}"
+    on = f"on {counted(count, 'sample')}, each under {counted(number, 'condition')}"
     if family == "shift":
         drop = robustness.stability_drop_at(confidence or SURE)
         reference, candidate = robustness.stability() or (1.0, 1.0)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 from pydantic import Field
 
+from edgekit.ir.plural import counted
 from edgekit.ir.record import Record
-from edgekit.parity.gate_texts import counted, loss_value, percent
+from edgekit.parity.gate_texts import loss_value, percent
 from edgekit.parity.robustness.condition_scores import ConditionScores
 from edgekit.parity.robustness.robustness import Robustness
 from edgekit.parity.statistics.estimate import Estimate
@@ -54,6 +56,9 @@ class PerturbationRecord(Record):
     added: BoundedLoss | None = None
     """Loss that compression adds, in the mean over the severities; left out without labels."""
     severities: tuple[SeverityRecord, ...] = Field(min_length=1)
+    on: Literal["files", "pixels"] | None = None
+    """Systematic noise of pictures: applied to the files before the declared preprocessing, or to the pixels that the
+    model takes."""
 
 
 class Stability(Record):
@@ -83,6 +88,8 @@ class RobustnessRecord(Record):
     stability: Stability | None = None
     unfit: tuple[tuple[str, str], ...] = ()
     """Perturbations that could not be applied, each with the reason."""
+    why_pixels: str | None = None
+    """Reason why no systematic noise is on files; left out where some is, or nothing of pictures was measured."""
 
 
 def robustness_record(robustness: Robustness | None) -> RobustnessRecord | None:
@@ -96,6 +103,7 @@ def robustness_record(robustness: Robustness | None) -> RobustnessRecord | None:
             version=conditions[0].condition.perturbation.version,
             added=_bounded(robustness.added_at(conditions, CONFIDENCE)),
             severities=tuple(_severity(robustness, each) for each in conditions),
+            on=_place(conditions[0]),
         )
         for family in FAMILIES
         for name, conditions in robustness.of(family).items()
@@ -112,7 +120,14 @@ def robustness_record(robustness: Robustness | None) -> RobustnessRecord | None:
         sensitive=tuple(name for name, _ in sensitive),
         stability=stability,
         unfit=robustness.unfit,
+        why_pixels=robustness.why_pixels,
     )
+
+
+def _place(each: ConditionScores) -> Literal["files", "pixels"] | None:
+    if each.condition.perturbation.family != "systematic" or each.condition.perturbation.kind != "pictures":
+        return None
+    return "files" if each.condition.source else "pixels"
 
 
 def _bounded(estimate: Estimate | None) -> BoundedLoss | None:
@@ -157,7 +172,7 @@ def _sentences(
         own = [robustness.reference_loss(each) or 0.0 for each in natural[worst.name]]
         low, high = (loss_value(value, unit) for value in (worst.estimate.low, worst.estimate.high))
         sentences.append(
-            f"Of {len(natural)} natural perturbations, compression adds most to '{worst.name}': "
+            f"Of {counted(len(natural), 'natural perturbation')}, compression adds most to '{worst.name}': "
             f"{loss_value(worst.estimate.value, unit)} (between {low} and {high}) beside the "
             f"{loss_value(sum(own) / len(own), unit)} that the reference itself loses, {count}."
         )

@@ -47,6 +47,8 @@ class Robustness:
     """SHA-256 over names, severities, versions and parameters of the perturbations."""
     unfit: tuple[tuple[str, str], ...] = ()
     """Names of perturbations that could not be applied, each with the reason."""
+    why_pixels: str | None = None
+    """Reason why systematic noise of pictures is on the model's pixels and not on files, a clause; None where it is."""
 
     def of(self, family: Family) -> dict[str, list[ConditionScores]]:
         """Conditions of a family, by the name of the perturbation; one of several inputs is named with the input."""

@@ -1,7 +1,9 @@
 """Errors of losses of slices whose samples come in clusters, such as the frames of a video (`[data] group`).
 
 A cluster counts once, however many samples it has: sums of deviations over whole clusters vary (Liang & Zeger 1986),
-and the distance from the value is that of Student's t with as many degrees as clusters, less one.
+and the distance from the value is that of Student's t with as many degrees as clusters, less one. Losses are rare, and
+few clusters may hold none of them: of answers right or wrong the bounds are score bounds, too, where these are wider
+(`statistics/design_effect`).
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from statistics import NormalDist
 import numpy as np
 
 from edgekit.ir.measurement import Array
+from edgekit.parity.statistics.design_effect import grouped_score_bounds
 from edgekit.parity.statistics.student import student_quantile, student_share
 
 LEAST = 2
@@ -50,13 +53,33 @@ def loss_p(loss: float, error: float, clusters: int) -> float:
     return 1 - student_share(loss / error, clusters - 1) if loss > 0 and error > 0 else 1.0
 
 
+def loss_bounds(
+    drop: float, flips: tuple[int, int], samples: int, error: float, clusters: int, confidence: float
+) -> tuple[float, float]:
+    """Bounds of the mean loss of samples in clusters, each one-sided at `confidence`.
+
+    flips: samples that the reference, and that the candidate alone has right. error: as `mean_error` gives it.
+    """
+    half = student_quantile(confidence, clusters - 1) * error
+    if abs(drop * samples - (flips[0] - flips[1])) > 1e-6 * samples:  # graded scores
+        return drop - half, drop + half
+    low, high = grouped_score_bounds(*flips, samples, error, clusters, confidence)
+    return min(low, drop - half), max(high, drop + half)
+
+
 def fewest_clusters(limit: float, confidence: float) -> int:
     """Fewest clusters whose upper bound is within `limit` if not one of their samples flips."""
     z = NormalDist().inv_cdf(confidence)
-    count = max(LEAST, math.floor(math.sqrt(2) * z / limit))  # by the normal distribution: too few
-    while student_quantile(confidence, count - 1) * math.sqrt(2 / (count * (count - 1))) > limit:
+    count = max(LEAST, math.floor(min(math.sqrt(2) * z / limit, z * z * (1 - limit) / limit)))  # too few
+    while max(_unflipped(count, confidence)) > limit:
         count += 1
     return count
+
+
+def _unflipped(count: int, confidence: float) -> tuple[float, float]:
+    """Upper bounds of clusters of which no sample flips: by Student's t, and by the score."""
+    quantile = student_quantile(confidence, count - 1)
+    return quantile * math.sqrt(2 / (count * (count - 1))), quantile**2 / (count + quantile**2)
 
 
 def _error(deviations: Array, clusters: Array) -> float:

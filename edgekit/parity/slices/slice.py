@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 
 from edgekit.ir.measurement import Array
+from edgekit.ir.plural import counted
 from edgekit.parity.gate_texts import decimal, percent
 from edgekit.tasks.task import class_text
 
@@ -52,23 +53,27 @@ def by_value(name: str, column: Array) -> tuple[list[Slice], list[str]]:
     present = np.isfinite(column) if column.dtype.kind == "f" else column != ""
     known = int(present.sum())
     if not known:
-        return [], [f"'{name}' has no value in any of the {count:,} samples: no slice is made of it."]
+        return [], [f"'{name}' has no value in any of the {counted(count, 'sample')}: no slice is made of it."]
     remarks = []
     if known < count:
-        remarks.append(
-            f"{count - known:,} of {count:,} samples have no '{name}' (empty or NaN), and are in no slice of it."
-        )
+        have, are = ("has", "is") if count - known == 1 else ("have", "are")
+        lacking = f"{count - known:,} of {counted(count, 'sample')} {have} no '{name}' (empty or NaN)"
+        remarks.append(f"{lacking}, and {are} in no slice of it.")
     values, sizes = np.unique(column[present], return_counts=True)
     if len(values) == 1:
         one = _value(values[0])
-        return [], [*remarks, f"'{name}' is {one} wherever it has a value ({known:,} samples): nothing to compare."]
+        return [], [
+            *remarks,
+            f"'{name}' is {one} wherever it has a value ({counted(known, 'sample')}): nothing to compare.",
+        ]
     if column.dtype.kind == "f" and len(values) > AS_VALUES:
         return _quarters(name, column, present), remarks
     kept = np.argsort(-sizes, kind="stable")[:MOST_VALUES]
     if len(values) > MOST_VALUES:
         inside = int(sizes[kept].sum())
         remarks.append(
-            f"'{name}' has {len(values):,} values: the {MOST_VALUES} most frequent are slices, of {inside:,} samples."
+            f"'{name}' has {len(values):,} values: the {MOST_VALUES} most frequent are slices, of "
+            f"{counted(inside, 'sample')}."
         )
     texts = _texts(values)
     names = [(f"{name} = {texts[i]}", column == values[i]) for i in sorted(kept)]

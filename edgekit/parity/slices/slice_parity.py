@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from edgekit.ir.measurement import Array
+from edgekit.ir.plural import counted
 from edgekit.parity.gate_texts import loss_value
 from edgekit.parity.paired_answers import PairedAnswers
 from edgekit.parity.slices import clustered_loss
@@ -91,7 +92,14 @@ def drop_bounds(record: SliceRecord, confidence: float) -> tuple[float, float]:
     """Bounds of the loss of a judged slice alone, each one-sided at `confidence`."""
     assert record.drop is not None
     if record.clusters is not None:
-        low, high = graded_bounds(record.drop, record.standard_error or 0.0, record.clusters, confidence)
+        low, high = clustered_loss.loss_bounds(
+            record.drop,
+            (record.reference_only or 0, record.candidate_only or 0),
+            record.samples,
+            record.standard_error or 0.0,
+            record.clusters,
+            confidence,
+        )
         return max(low, min(-1.0, record.drop)), min(high, max(1.0, record.drop))
     if record.standard_error is not None:
         return graded_bounds(record.drop, record.standard_error, record.samples, confidence)
@@ -205,26 +213,26 @@ def described(record: SliceRecord, unit: str) -> str:
 def size_words(record: SliceRecord) -> str:
     """Size of a slice in words: `412 samples`, `412 samples in 9 groups`."""
     if record.clusters is None:
-        return counted(record.samples)
-    return f"{counted(record.samples)} in {record.clusters:,} {'group' if record.clusters == 1 else 'groups'}"
-
-
-def counted(samples: int) -> str:
-    return f"{samples:,} {'sample' if samples == 1 else 'samples'}"
+        return counted(record.samples, "sample")
+    return f"{counted(record.samples, 'sample')} in {counted(record.clusters, 'group')}"
 
 
 def _sentence(slices: Sequence[SliceRecord], classes: Sequence[SliceRecord], paired: PairedAnswers) -> str:
     records = (*slices, *classes)
     if not records:
-        return f"There is no slice of these {counted(paired.samples)}."
+        return f"There is no slice of {_these(paired.samples)}."
     if not paired.scores:
         least = min(records, key=lambda each: each.agreement)
-        where = f"{least.words} ({counted(least.samples)})"
+        where = f"{least.words} ({counted(least.samples, 'sample')})"
         return f"Without labels no slice has a loss; the least agreement is that of {where}."
     judged, record = [each for each in records if each.judged], worst(slices, classes)
     if not judged:
-        return f"No slice of these {counted(paired.samples)} has {FEW} samples: none is judged."
+        return f"No slice of {_these(paired.samples)} has {FEW} samples: none is judged."
     if record:
         return f"Worst slice: {described(record, paired.metric.unit)}."
     sure = f"none is sure to lose more than the others (Holm, {100 * CONFIDENCE:g} %)"
-    return f"Of {len(judged)} slices of {FEW} samples or more, {sure}."
+    return f"Of {counted(len(judged), 'slice')} of {FEW} samples or more, {sure}."
+
+
+def _these(samples: int) -> str:
+    return f"{'this' if samples == 1 else 'these'} {counted(samples, 'sample')}"

@@ -20,6 +20,7 @@ from edgekit.parity.statistics.bootstrap import (
     resample_count,
     scaled,
 )
+from edgekit.parity.statistics.design_effect import grouped_score_bounds
 from edgekit.parity.statistics.estimate import Estimate, between, normal_quantile
 from edgekit.parity.statistics.student import student_quantile
 
@@ -39,8 +40,9 @@ def cluster_bootstrap(values: Array, groups: Array, confidence: float) -> Estima
 
     groups: int64 [N], the group of each sample. Two pseudo-groups, of the largest deviation from the mean that a group
     has, one in each direction, keep few groups that are all alike from looking certain; where none deviates, each
-    sample of a pseudo-group does. Beyond `MANY` groups the bounds are those of the normal limit. One group alone says
-    nothing: then the bounds are -1 and 1.
+    sample of a pseudo-group does. Beyond `MANY` groups the bounds are those of the normal limit. Of values -1, 0 and 1
+    the bounds are those of `design_effect`, where these are wider: few groups may hold none of what is rare. One group
+    alone says nothing: then the bounds are -1 and 1.
     """
     _, group = np.unique(groups, return_inverse=True)
     sizes = np.bincount(group)
@@ -50,13 +52,27 @@ def cluster_bootstrap(values: Array, groups: Array, confidence: float) -> Estima
     deviations = np.bincount(group, values - mean)
     largest = float(np.abs(deviations).max())
     largest = largest if largest > 1e-9 * float(sizes.mean()) else float(sizes.mean())
+    error = math.sqrt(float(deviations @ deviations) + 2 * largest**2) / len(values)
+    least, most = _score_bounds(values, mean, error, len(sizes), confidence)
     if len(sizes) > MANY:
-        error = math.sqrt(float(deviations @ deviations) + 2 * largest**2) / len(values)
         half = normal_quantile(confidence) * error * few_groups_factor(confidence, len(sizes))
-        return between(mean, max(-1.0, mean - half), min(1.0, mean + half))
+        return between(mean, max(-1.0, min(least, mean - half)), min(1.0, max(most, mean + half)))
     drawn = _ratios(np.append(deviations, (largest, -largest)), np.append(sizes, [sizes.mean()] * 2), confidence)
     low, high = np.quantile(drawn, (1 - confidence, confidence)) * few_groups_factor(confidence, len(sizes))
-    return between(mean, max(-1.0, mean + float(low)), min(1.0, mean + float(high)))
+    return between(mean, max(-1.0, min(least, mean + float(low))), min(1.0, max(most, mean + float(high))))
+
+
+def _score_bounds(values: Array, mean: float, error: float, groups: int, confidence: float) -> tuple[float, float]:
+    """Bounds of `design_effect` of values -1, 0 and 1; the mean itself for others, and at a confidence of one half."""
+    if confidence <= 0.5 or not ((values == 0) | (np.abs(values) == 1)).all():
+        return mean, mean
+    error *= math.sqrt(groups / (groups - 1))
+    if mean > 0.5 and not (values < 0).any():
+        # Of a share near 1, such as an agreement, the rest is what is rare.
+        low, high = grouped_score_bounds(float((values == 0).sum()), 0.0, len(values), error, groups, confidence)
+        return 1 - high, 1 - low
+    lost, won = float((values > 0).sum()), float((values < 0).sum())
+    return grouped_score_bounds(lost, won, len(values), error, groups, confidence)
 
 
 def pooled_cluster_bootstrap(statistic: Callable[[Array], float], groups: Array, confidence: float) -> Estimate:

@@ -130,13 +130,16 @@ def batch_of(module: GraphModule, samples: Sequence[Sample]) -> int:
             return 1
     for leaf, *parts in zip(both, *alone, strict=True):
         expected = torch.cat(parts) if parts[0].dim() else torch.stack(parts)
-        if leaf.shape != expected.shape or not torch.allclose(leaf, expected, rtol=1e-3, atol=1e-4 * _size(expected)):
+        close = {"rtol": 1e-3, "atol": 1e-4 * _size(expected)}
+        if leaf.shape != expected.shape or not torch.allclose(leaf, expected, equal_nan=True, **close):
             return 1
     return TOGETHER
 
 
 def _size(values: Tensor) -> float:
-    return float(values.abs().max()) if values.numel() else 0.0
+    """Largest magnitude of the finite values; 0 without any."""
+    finite = values[torch.isfinite(values)]
+    return float(finite.abs().max()) if finite.numel() else 0.0
 
 
 def stacked(samples: Sequence[Sample], together: int) -> list[Sample]:

@@ -55,10 +55,11 @@ def jpeg_compression(pixels: Pixels, parameters: tuple[float, ...], draws: Draws
 
 def jpeg(pixels: Pixels, quality: int, halved_colours: bool = True) -> Pixels:
     """Encode and decode by Pillow. halved_colours: colours have half the resolution (4:2:0), as most encoders do."""
-    return as_pixels(np.stack([_recoded(one, quality, halved_colours) for one in as_raw(pixels, WHITE)]), WHITE)
+    return as_pixels(np.stack([jpeg_coded(one, quality, halved_colours) for one in as_raw(pixels, WHITE)]), WHITE)
 
 
-def _recoded(raw: Array, quality: int, halved_colours: bool) -> Array:
+def jpeg_coded(raw: Array, quality: int, halved_colours: bool = True) -> Array:
+    """Encode and decode one picture, uint8 [H, W, 1 or 3], by Pillow."""
     from PIL import Image
 
     grey = raw.shape[2] == 1

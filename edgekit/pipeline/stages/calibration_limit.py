@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from edgekit.ir.plural import counted
 from edgekit.specs.compression import Quantize
 from edgekit.specs.inputs import Input
 
@@ -38,6 +39,6 @@ def limit_remark(recipe: Quantize, inputs: Mapping[str, Input]) -> tuple[str, ..
         return ()
     size = f"{sample_bytes(inputs) / 1e6:,.1f} MB"
     return (
-        f"ranges were found on at most {limit} calibration samples of {size}, which is what 1 GiB holds; for more: "
-        f"--set profile.quantize.samples={recipe.samples}",
+        f"ranges were found on at most {counted(limit, 'calibration sample')} of {size}, which is what 1 GiB holds; "
+        f"for more: --set profile.quantize.samples={recipe.samples}",
     )

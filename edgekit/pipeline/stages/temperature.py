@@ -7,6 +7,7 @@ from pathlib import Path
 
 from edgekit.cache import digest_of, tool_versions
 from edgekit.errors import DataError
+from edgekit.ir.plural import counted
 from edgekit.ir.record import Record
 from edgekit.parity.calibration.paired_calibration import LEAST, PairedCalibration
 from edgekit.parity.calibration.temperature import fit_temperature
@@ -108,8 +109,8 @@ def temperature_remarks(request: BuildRequest, line: StageRunner, comparison: Co
     if fit is None or fit.temperature != number:
         return (f"The logits are divided by {number:g}, as [task] states.", *_worse(comparison))
     sentence = (
-        f"The logits are divided by {number:.4g}, fitted on {fit.samples:,} calibration samples: their negative "
-        f"log-likelihood falls from {fit.nll_before:.4f} to {fit.nll_after:.4f} nats."
+        f"The logits are divided by {number:.4g}, fitted on {counted(fit.samples, 'calibration sample')}: their "
+        f"negative log-likelihood falls from {fit.nll_before:.4f} to {fit.nll_after:.4f} nats."
     )
     return (sentence, *_trained_on(fit, comparison), *_worse(comparison))
 
@@ -137,8 +138,9 @@ def _worse(comparison: Comparison) -> tuple[str, ...]:
     if record is None or record.untempered is None or record.untempered.nll >= record.reference.nll:
         return ()
     return (
-        f"THE TEMPERATURE MAKES THE PROBABILITIES WORSE on {record.samples:,} evaluation samples: the reference's "
-        f"negative log-likelihood is {record.reference.nll:.4f} nats with it, {record.untempered.nll:.4f} without.",
+        f"THE TEMPERATURE MAKES THE PROBABILITIES WORSE on {counted(record.samples, 'evaluation sample')}: the "
+        f"reference's negative log-likelihood is {record.reference.nll:.4f} nats with it, {record.untempered.nll:.4f} "
+        "without.",
     )
 
 
@@ -155,7 +157,7 @@ def _fitted(project: Project, network: Network, data: CachedData) -> Temperature
         )
     if len(samples) < LEAST:
         raise DataError(
-            f"{where} are {len(samples)} samples, a temperature needs {LEAST}",
+            f"{where} have {counted(len(samples), 'sample')}, a temperature needs {LEAST}",
             hint="add more, or state the number: [task] temperature = 1.5",
         )
     outputs = Eager(lambda: network.twin).measure(samples, None).outputs

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from edgekit.ir.measurement import Array
-from edgekit.parity.gate_texts import counted
+from edgekit.ir.plural import counted
 from edgekit.report.charts.elements import text
 from edgekit.report.page.document import document
 from edgekit.report.page.thumbnail import thumbnail

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from edgekit.ir.plural import counted
 from edgekit.parity.comparison import FlipExample
-from edgekit.parity.gate_texts import counted
 from edgekit.report.charts.elements import text
 from edgekit.report.record import ReportRecord
 from edgekit.report.sections.section import shown

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from edgekit.ir.plural import counted
 from edgekit.parity.ablation import Ablated, Ablation, AccuracyEffect, RecipeCost
-from edgekit.parity.gate_texts import counted, loss_value, metric_value, milliseconds, noise, percent, times
+from edgekit.parity.gate_texts import loss_value, metric_value, milliseconds, noise, percent, times
 from edgekit.report.sections.section import Row, Section, section
 
 NONE = "-"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from edgekit.ir.plural import counted
 from edgekit.parity.calibration.record import CalibrationDifference, CalibrationFigures, CalibrationRecord
 from edgekit.parity.gate_texts import percent, points
 from edgekit.report.sections.charts import Reliability, ReliabilityChart
@@ -22,7 +23,7 @@ def calibration(record: CalibrationRecord | None) -> Section | None:
     noun = "classes, each a decision" if record.several else "answers"
     how = "stated under [task]" if record.stated else "told by the reference's values"
     notes = [
-        f"{record.decisions:,} {noun} of {record.samples:,} samples; the output holds {record.form}, {how}.",
+        f"{record.decisions:,} {noun} of {counted(record.samples, 'sample')}; the output holds {record.form}, {how}.",
         ERROR_NOTE,
     ]
     return section(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from edgekit.ir.plural import counted
 from edgekit.parity.confusion import Confusion, ConfusionCell
-from edgekit.parity.gate_texts import counted
 from edgekit.report.sections.charts import MatrixCell, MatrixChart
 from edgekit.report.sections.section import Row, Section, section, shown
 

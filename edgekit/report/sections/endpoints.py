@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from edgekit.ir.plural import counted
 from edgekit.parity.endpoint_record import EndpointRecord, LatencyRecord
-from edgekit.parity.gate_texts import counted, decimal, megabytes, metric_value, milliseconds, percent
+from edgekit.parity.gate_texts import decimal, megabytes, metric_value, milliseconds, percent
 from edgekit.report.record import ReportRecord
 from edgekit.report.sections.section import Row, Section, section
 from edgekit.tasks.metric import SHARE

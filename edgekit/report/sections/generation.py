@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from edgekit.parity.gate_texts import counted, decimal, megabytes, milliseconds, percent
+from edgekit.ir.plural import counted
+from edgekit.parity.gate_texts import decimal, megabytes, milliseconds, percent
 from edgekit.parity.generation_record import GenerationRecord, TokenPace
 from edgekit.report.sections.section import Row, Section, section
 
@@ -16,7 +17,7 @@ def generation(record: GenerationRecord | None) -> Section | None:
     if record is None:
         return None
     shown = record.text if record.text is not None else " ".join(map(str, record.tokens))
-    first = (f"Behind a prompt of {record.prompt_tokens} tokens it wrote {len(record.tokens)}: {shown}",)
+    first = (f"Behind a prompt of {counted(record.prompt_tokens, 'token')} it wrote {len(record.tokens)}: {shown}",)
     return section("Generation", HEADER, map(_row, record.runs), _notes(record), first=first)
 
 
@@ -40,7 +41,7 @@ def _notes(record: GenerationRecord) -> Iterable[str]:
     known = [place for place in record.memory if place.rss_bytes is not None]
     if known:
         start, end = known[0], known[-1]
-        words = f"{megabytes((start.rss_bytes or 0) / 1e6)} at {start.tokens} tokens"
+        words = f"{megabytes((start.rss_bytes or 0) / 1e6)} at {counted(start.tokens, 'token')}"
         yield f"Resident memory as the cache grows: {words}, {megabytes((end.rss_bytes or 0) / 1e6)} at {end.tokens}."
     read = f"{megabytes(record.bytes_per_token / 1e6)} at most: {megabytes(record.model_bytes / 1e6)} of the model's"
     yield f"A token reads {read} files, {megabytes(record.state_bytes / 1e6)} of its cache."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from edgekit.ir.plural import counted
 from edgekit.parity.data.card import HEADER
 from edgekit.parity.data.gate_readings import overlap_words
 from edgekit.parity.data.governance import DataGovernance, set_rows
@@ -47,7 +48,7 @@ def _independent(labels: LabelCheck) -> Iterable[str]:
     """A sentence on the samples that the interval of the share counts, if they are fewer."""
     effect = labels.design_effect or 1.0
     if effect > 1:
-        groups = f", which are in {labels.clusters:,} groups" if labels.clusters is not None else ""
+        groups = f", which are in {counted(labels.clusters, 'group')}" if labels.clusters is not None else ""
         yield (
             f"For its interval these samples{groups} count as {labels.samples / effect:,.0f} independent ones: "
             "the limits of confidence are estimated from them, too."

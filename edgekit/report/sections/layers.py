@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from edgekit.ir.layers import Layer
+from edgekit.ir.plural import counted
 from edgekit.report.layer_table import LayerTable
 from edgekit.report.sections.charts import Bar, BarChart
 from edgekit.report.sections.section import Section, section, shown
@@ -31,7 +32,7 @@ def layers(table: LayerTable | None) -> Section | None:
     ]
     notes = ["Signal to quantization noise, in dB: the more, the less is lost. 20 dB is a hundredth of the signal."]
     if len(drawn) == DRAWN:
-        notes.append(f"Of {len(table.layers)} layers the {DRAWN} that lose most are shown.")
+        notes.append(f"Of {counted(len(table.layers), 'layer')} the {DRAWN} that lose most are shown.")
     header = ("layer", "kind", "alone, dB", "network so far, dB", "numbers")
     return section("Sensitivity of the layers", header, rows, notes, (table.sentence,), _picture(drawn, table.nodes))
 

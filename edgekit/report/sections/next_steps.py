@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from edgekit.ir.plural import counted
+from edgekit.parity.gate_readings import DATA_GATES
 from edgekit.parity.gates import GateResult
 from edgekit.report.record import BundleRecord, ReportRecord
 from edgekit.report.sections.invalid import TIME_GATES
@@ -69,7 +71,7 @@ def headline(report: ReportRecord) -> str:
 
 
 def _share(some: int, count: int) -> str:
-    return "the only gate" if some == count == 1 else f"{some} of {count} gates"
+    return "the only gate" if some == count == 1 else f"{some} of {counted(count, 'gate')}"
 
 
 def _on_the_target(report: ReportRecord) -> bool:
@@ -96,7 +98,7 @@ def _steps(report: ReportRecord, supplement: Supplement) -> Iterable[NextStep]:
         yield NextStep(f"{gate.name}: {_NAMED.sub('', words) if command else words}", command)
     unmeasured = report.device is None or not _on_the_target(report)
     for gate in undecided:
-        if unmeasured and gate.value is None:
+        if unmeasured and gate.value is None and gate.name not in DATA_GATES:
             yield _measure(report, supplement)
         else:
             command = _settling(gate, report, supplement)

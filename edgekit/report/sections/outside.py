@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from edgekit.parity.gate_texts import counted, percent, points
+from edgekit.ir.plural import counted
+from edgekit.parity.gate_texts import percent, points
 from edgekit.parity.outside.record import OutsideRecord, PairedShare
 from edgekit.report.sections.section import Row, Section, section
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from edgekit.parity.gate_texts import counted, loss_value, metric_value, milliseconds, noise, percent, times
+from edgekit.ir.plural import counted
+from edgekit.parity.gate_texts import loss_value, metric_value, milliseconds, noise, percent, times
 from edgekit.report.record import ReportRecord
 from edgekit.report.sections.accuracy import accuracy_chart
 from edgekit.report.sections.endpoints import confidence
@@ -96,4 +97,4 @@ def _sampled(report: ReportRecord) -> Iterable[Row]:
     if report.groups is not None:
         yield ("groups", f"{report.groups:,}: samples of one are not independent, and intervals know it")
     if stop is not None:
-        yield ("asked of the device", f"{stop.asked:,} of {stop.of:,} samples, in random order: {stop.reason}")
+        yield ("asked of the device", f"{stop.asked:,} of {counted(stop.of, 'sample')}, in random order: {stop.reason}")

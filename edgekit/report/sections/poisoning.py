@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from edgekit.parity.gate_texts import counted, percent
+from edgekit.ir.plural import counted
+from edgekit.parity.gate_texts import percent
 from edgekit.parity.poisoning.patch_sizes import OUTLIER
 from edgekit.parity.poisoning.record import CANNOT, SHOWN, BackdoorScreen, PoisoningScreen
 from edgekit.parity.poisoning_readings import patch_words
@@ -16,7 +17,7 @@ def poisoning(screen: PoisoningScreen | None) -> Section | None:
     if screen is None:
         return None
     named = f": {_list(screen.poisoned)}" if screen.poisoned else ""
-    first = f"{len(screen.poisoned):,} of {screen.samples:,} calibration samples may have been planted{named}."
+    first = f"{len(screen.poisoned):,} of {counted(screen.samples, 'calibration sample')} may have been planted{named}."
     return section("Planted samples and backdoors", ("looked at", "result"), _rows(screen), CANNOT.values(), (first,))
 
 
@@ -68,9 +69,10 @@ def _sizes(backdoor: BackdoorScreen) -> Iterable[Row]:
     median = sorted(backdoor.sizes)[len(backdoor.sizes) // 2]
     yield (
         "patches by search",
-        f"{len(backdoor.classes):,} of {backdoor.of_classes:,} classes, on {backdoor.fitted:,} samples: class "
-        f"{backdoor.classes[place]} needs the fewest pixels, {backdoor.sizes[place]:.1f} of {backdoor.area:.0f}, the "
-        f"median {median:.1f}; it is {backdoor.anomalies[place]:.1f} deviations below, an outlier from {OUTLIER:g}",
+        f"{len(backdoor.classes):,} of {counted(backdoor.of_classes, 'class')}, on "
+        f"{counted(backdoor.fitted, 'sample')}: class {backdoor.classes[place]} needs the fewest pixels, "
+        f"{backdoor.sizes[place]:.1f} of {backdoor.area:.0f}, the median {median:.1f}; it is "
+        f"{backdoor.anomalies[place]:.1f} deviations below, an outlier from {OUTLIER:g}",
     )
 
 

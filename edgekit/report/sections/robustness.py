@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from edgekit.parity.gate_texts import counted, decimal, percent, points
+from edgekit.ir.plural import counted
+from edgekit.parity.gate_texts import decimal, percent, points
 from edgekit.parity.robustness.record import PerturbationRecord, RobustnessRecord
 from edgekit.report.sections.section import Section, section
 from edgekit.tasks.metric import SHARE
@@ -22,7 +23,8 @@ def robustness(record: RobustnessRecord | None, unit: str) -> Iterator[Section]:
         rows = [_row(one, unit) for one in record.perturbations if one.family == family]
         if rows:
             header = ("perturbation", f"reference loses ({of})", f"compression adds ({of})", "adds in the mean")
-            yield section(title, header, rows, _notes(record, whole=bool(first)), first=first)
+            notes = [*_notes(record, whole=bool(first)), *(_places(record) if family == "systematic" else ())]
+            yield section(title, header, rows, notes, first=first)
             first = ()
     if record.stability:
         stays = record.stability
@@ -51,10 +53,20 @@ def _notes(record: RobustnessRecord, whole: bool) -> list[str]:
     chosen = (
         f"{counted(record.samples, 'sample')}"
         if record.samples == record.among
-        else (f"{record.samples:,} of {record.among:,} samples")
+        else (f"{record.samples:,} of {counted(record.among, 'sample')}")
     )
     notes = [
         f"{chosen} under each condition, the severities from left to right, the mildest first; bounds at 95 % each. "
         f"Perturbations: {record.digest[:16]}."
     ]
     return notes + [f"Not applied: {name}, as {why}." for name, why in record.unfit if whole]
+
+
+def _places(record: RobustnessRecord) -> Iterator[str]:
+    """Sentences on which pictures were changed as files, and which as the pixels that the model takes."""
+    named = {on: [one.perturbation for one in record.perturbations if one.on == on] for on in ("files", "pixels")}
+    if named["files"]:
+        yield f"On the files themselves, before the declared preprocessing: {', '.join(named['files'])}."
+    if named["pixels"]:
+        why = f", as {record.why_pixels}" if record.why_pixels else ""
+        yield f"On the pixels that the model takes: {', '.join(named['pixels'])}{why}."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from edgekit.ir.plural import counted
 from edgekit.parity.gate_texts import loss_value, percent, points
 from edgekit.parity.slices.record import SliceParity, SliceRecord
 from edgekit.report.sections.section import Row, Section, section
@@ -43,7 +44,7 @@ def _row(record: SliceRecord, unit: str) -> Row:
         if record.low is not None and record.high is not None
         else ""
     )
-    groups = "" if record.clusters is None else f" in {record.clusters:,} groups"
+    groups = "" if record.clusters is None else f" in {counted(record.clusters, 'group')}"
     return (
         record.words,
         f"{record.samples:,}{groups}" + ("" if record.judged or not known else ", too few to judge"),
@@ -63,7 +64,7 @@ def _gaps(parity: SliceParity) -> Iterable[str]:
     """Sentences on the gaps between the groups of each column."""
     for gap in parity.gaps:
         yield (
-            f"Error rates of the {gap.groups} groups of '{gap.by}' ({gap.samples:,} samples) differ by "
+            f"Error rates of the {gap.groups} groups of '{gap.by}' ({counted(gap.samples, 'sample')}) differ by "
             f"{points(round(gap.before, 4))} before and {points(round(gap.after, 4))} after compression: {gap.worst} "
             f"errs most, {gap.best} least."
         )
@@ -76,4 +77,5 @@ def _left_out(families: Sequence[tuple[str, Sequence[SliceRecord]]]) -> Iterable
         if len(family) > SHOWN:
             yield f"Of {len(family)} {title} the {SHOWN} that lost most are shown; report.json has all."
         if few:
-            yield f"{few} of {len(family)} {title} have fewer than {FEW} samples: they are shown, and not judged."
+            have, shown = ("has", "it is") if few == 1 else ("have", "they are")
+            yield f"{few} of {len(family)} {title} {have} fewer than {FEW} samples: {shown} shown, and not judged."

@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
 from edgekit.ir.measurement import Conditions
+from edgekit.ir.plural import counted
 from edgekit.parity.endpoint_record import EndpointRecord, ProcessRecord
-from edgekit.parity.gate_texts import counted, decimal, megabytes, milliseconds
+from edgekit.parity.gate_texts import decimal, megabytes, milliseconds
 from edgekit.report.record import ReportRecord
 from edgekit.report.sections.endpoints import candidate_name
 from edgekit.report.sections.section import Section, section

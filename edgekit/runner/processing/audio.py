@@ -75,6 +75,8 @@ def audio_digest(settings: Mapping[str, Any]) -> str:
 
 def _mono(pcm: Array, channel: int | None) -> Array:
     """One channel in the scale of int16, float64 [samples]: the stated one, or the mean of all."""
+    if pcm.ndim in (1, 2) and not pcm.size:
+        raise RunnerError("data", f"audio is empty: it holds no sound, {pcm.dtype}{list(pcm.shape)}")
     if pcm.ndim not in (1, 2) or not 0 < pcm.size <= LONGEST or pcm.dtype.name not in {*SCALES, "uint8"}:
         raise RunnerError(
             "data",

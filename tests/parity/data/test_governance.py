@@ -77,10 +77,10 @@ def test_the_same_source_stated_for_both_is_named() -> None:
     assert "both state the same source, 'data.npz'" in gate.meaning
 
 
-def test_gates_without_their_set_are_not_measurable(leaky: DataGovernance) -> None:
+def test_gates_without_their_set_are_undecided(leaky: DataGovernance) -> None:
     named = {"training_overlap": {"max": 0}, "licences": {"max": 0}, "mislabelled_share": {"max": 0}}
     judged = gates(leaky, **named)
-    assert {judged[name].outcome for name in named} == {"not measurable"}
+    assert {judged[name].outcome for name in named} == {"undecided"}
     assert "calibration_overlap" not in gates(None)
     assert "the data sets are not known here" in gates(None, **named)["licences"].meaning
 

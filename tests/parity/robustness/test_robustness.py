@@ -40,7 +40,7 @@ def test_a_planted_regression_is_told_by_its_own_gate_alone(name: str) -> None:
     assert failed.worst == worst
     assert "on 800 samples, each under" in failed.meaning
     assert "Next: " in failed.meaning
-    assert f"1 of 1 gates failed: {gate}" + (f" ({worst})" if worst else "") == _gates([failed], False)
+    assert f"1 of 1 gate failed: {gate}" + (f" ({worst})" if worst else "") == _gates([failed], False)
 
 
 def test_a_sound_candidate_passes_every_gate() -> None:
@@ -107,7 +107,7 @@ def test_without_labels_agreement_is_measured_and_no_loss() -> None:
     robustness = Robustness(clean.task.metric, None, scores, count, count, "ab" * 32)
     inputs = facts(replace(comparison(), robustness=robustness))
     result = judged("robustness_drop", LIMIT, inputs)
-    assert result.outcome == "not measurable"
+    assert result.outcome == "undecided"
     assert "the samples have no labels" in result.meaning
     assert judged("stability_drop", LIMIT, inputs).value == 0
     record = robustness_record(robustness)
@@ -130,5 +130,5 @@ def test_a_metric_with_a_unit_has_relative_losses() -> None:
 
 def test_a_gate_whose_samples_were_not_measured_says_so() -> None:
     result = judged("robustness_drop", LIMIT, facts())
-    assert result.outcome == "not measurable"
+    assert result.outcome == "undecided"
     assert "no perturbed samples were measured here" in result.meaning

@@ -11,11 +11,14 @@ from scipy import stats
 from edgekit.ir.measurement import Array
 from edgekit.parity.missing_value import MissingValue
 from edgekit.parity.slice_readings import slice_reading, slice_words
-from edgekit.parity.slices.clustered_loss import difference_error, fewest_clusters, mean_error
+from edgekit.parity.slices.clustered_loss import difference_error, fewest_clusters, loss_bounds, mean_error
 from edgekit.parity.slices.drop_interval import graded_bounds
 from edgekit.parity.slices.slice import Slice
 from edgekit.parity.slices.slice_parity import slice_parity
+from edgekit.parity.statistics.clusters import cluster_bootstrap
+from edgekit.parity.statistics.design_effect import design_effect, grouped_score_bounds
 from edgekit.parity.statistics.estimate import Estimate
+from edgekit.parity.statistics.proportions import tango_bounds
 from edgekit.parity.statistics.student import student_share
 from edgekit.specs.profile import Bound
 from edgekit.tasks.metric import SHARE
@@ -35,7 +38,7 @@ def videos(count: int, lost: int) -> tuple[Array, Array, Array]:
 
 
 def test_two_lost_videos_of_many_frames_are_no_sure_loss_of_their_slice() -> None:
-    right, wrong, video = videos(60, 2)
+    right, wrong, video = videos(70, 2)
     members = np.arange(len(video)) < 10 * FRAMES
     alone = slice_parity(paired(right, wrong), [of_camera("a", members), of_camera("b", ~members)])
     grouped = slice_parity(
@@ -81,8 +84,11 @@ def test_one_video_is_not_judged_and_few_can_only_fail() -> None:
         "worst_slice_drop", Bound(max=0.05), slice_parity(grouped, [of_camera("a", video < 9)]), SHARE
     )
     assert isinstance(reading, MissingValue)
-    assert "no slice has the 48 groups that the limit takes" in reading.reason
-    assert fewest_clusters(0.05, 0.95) == 48
+    assert "no slice has the 54 groups that the limit takes" in reading.reason
+    assert fewest_clusters(0.05, 0.95) == 54
+    for count, fits in ((53, False), (54, True)):
+        half = mean_error(np.zeros(20 * count), np.repeat(np.arange(count), 20))
+        assert (loss_bounds(0.0, (0, 0), 20 * count, half, count, 0.95)[1] <= 0.05) is fits
 
 
 def test_errors_are_those_of_whole_clusters() -> None:
@@ -95,6 +101,39 @@ def test_errors_are_those_of_whole_clusters() -> None:
     assert difference_error(values, halves, clusters) < mean_error(values, clusters) / 2
     assert student_share(1.894578605, 7) == pytest.approx(0.95, abs=1e-9)
     assert student_share(2.1, 900) == pytest.approx(stats.t.cdf(2.1, 900), abs=1e-5)
+
+
+def test_bounds_over_few_clusters_of_rare_losses_err_as_rarely_as_they_say() -> None:
+    rng, count, confidence, trials, true = np.random.default_rng(5), 8, 0.95, 250, 0.05
+    wrong = np.zeros(3)
+    for _ in range(trials):
+        sizes, rates = rng.integers(15, 45, count), rng.beta(0.2, 3.8, count)  # 5 %, correlated by 0.2 within a video
+        clusters, lost = np.repeat(np.arange(count), sizes), rng.binomial(sizes, rates)
+        losses = np.concatenate([np.arange(size) < some for size, some in zip(sizes, lost, strict=True)]).astype(float)
+        mean, error = float(losses.mean()), mean_error(losses, clusters)
+        low, high = loss_bounds(mean, (int(lost.sum()), 0), len(losses), error, count, confidence)
+        wrong += low > true, high < true, graded_bounds(mean, error, count, confidence)[1] < true
+    missed = wrong / trials
+    assert max(missed[:2]) <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / trials)
+    # Student's t about the mean, with the same error, knows nothing of losses that few clusters do not show.
+    assert missed[2] > missed[1] + 0.04
+
+
+def test_a_cluster_is_worth_one_sample_where_all_are_alike() -> None:
+    assert design_effect(0, 0, 320, 0.125, 8) == 40
+    assert design_effect(320, 0, 320, 0.125, 8) == 40
+    independent = np.sqrt(0.1 * 0.9 / 300)
+    assert design_effect(30, 0, 300, independent, 10) == pytest.approx(1)
+    assert design_effect(30, 0, 300, 2 * independent, 10) == pytest.approx(4)
+    bounds = grouped_score_bounds(30, 0, 300, independent, 9000, 0.95)
+    assert bounds == pytest.approx(tuple(map(float, tango_bounds(30, 0, 300, 0.95))), abs=1e-4)
+    # An agreement near 1 is bounded by what does not agree.
+    values, groups = (np.arange(300) >= 3).astype(float), np.arange(300) // 30
+    agrees, differs = (cluster_bootstrap(each, groups, 0.95) for each in (values, 1 - values))
+    assert agrees.low == pytest.approx(1 - differs.high, abs=0.01)
+    two = cluster_bootstrap(values, np.arange(300) // 150, 0.9999)
+    assert two.low < 0.2
+    assert two.high == 1.0
 
 
 def test_bounds_of_clustered_losses_err_as_rarely_as_they_say() -> None:

@@ -50,7 +50,7 @@ def test_many_numbers_are_cut_into_quarters() -> None:
         (np.array(["", "", ""]), 0, "'light' has no value in any of the 3 samples: no slice is made of it."),
         (np.full(4, np.nan), 0, "'light' has no value in any of the 4 samples: no slice is made of it."),
         (np.array(["a", "a"]), 0, "'light' is a wherever it has a value (2 samples): nothing to compare."),
-        (np.array([1, np.nan, 2]), 2, "1 of 3 samples have no 'light' (empty or NaN), and are in no slice of it."),
+        (np.array([1, np.nan, 2]), 2, "1 of 3 samples has no 'light' (empty or NaN), and is in no slice of it."),
         (np.arange(60).astype(str), 50, "'light' has 60 values: the 50 most frequent are slices, of 50 samples."),
     ],
 )

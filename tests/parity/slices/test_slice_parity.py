@@ -80,7 +80,7 @@ def test_a_loss_everywhere_is_no_slice_s_loss() -> None:
     wrong = np.where(np.arange(4000) % 10 == 0, 0, 1)
     parity = slice_parity(paired(right, wrong), [one(np.arange(4000) < 1000)])
     assert parity.slices[0].p == pytest.approx(1, abs=0.6)
-    assert parity.sentence.startswith("Of 1 slices of 32 samples or more, none is sure to lose more")
+    assert parity.sentence.startswith("Of 1 slice of 32 samples or more, none is sure to lose more")
 
 
 def test_a_relative_loss_is_of_the_mean_over_all_samples() -> None:
@@ -129,20 +129,32 @@ def test_columns_without_values_and_of_nan_are_said_and_nothing_crashes() -> Non
         "100 of 200 samples have no 'half' (empty or NaN), and are in no slice of it.",
         "'half' is 1 wherever it has a value (100 samples): nothing to compare.",
     )
-    assert judged("fairness_gap", {"max": 0.1}, facts(comparison)).outcome == "not measurable"
+    assert judged("fairness_gap", {"max": 0.1}, facts(comparison)).outcome == "undecided"
     report = made(comparison, device=None)
     for render in (text.render, markdown.render, html.render):
         assert "has no value in any of the 200 samples" in render([report])
 
 
-def test_few_samples_of_one_class_leave_every_gate_undecided_or_not_measurable() -> None:
+def test_few_samples_of_one_class_leave_every_gate_undecided() -> None:
     few = Pictures(Samples({"x": np.zeros((3, 8, 8, 3), np.uint8)}, np.zeros(3, np.int64)), np.zeros(3, np.int64))
     comparison = sliced(few, np.array([0, 0, 1]))
     assert comparison.slices
     assert comparison.slices.sentence == "No slice of these 3 samples has 32 samples: none is judged."
-    results = [judged(name, {"max": 0.05}, facts(comparison)) for name in ("worst_slice_drop", "worst_class_drop")]
-    assert [result.outcome for result in results] == ["not measurable", "undecided"]
-    assert "no slice has 32 samples; measure more: --samples" in results[1].meaning
+    names = ("worst_slice_drop", "worst_class_drop")
+    results = [judged(name, {"max": 0.05}, facts(comparison, available=3)) for name in names]
+    assert [result.outcome for result in results] == ["undecided"] * 2
+    assert results[1].meaning.endswith(
+        "no class has 32 samples; all 3 samples of the set were measured: add samples to [data] evaluation."
+    )
+    more = judged("worst_class_drop", {"max": 0.05}, facts(comparison, available=900)).meaning
+    assert more.endswith("no class has 32 samples; measure more: --samples 900.")
+
+
+def test_one_slice_is_told_in_the_singular() -> None:
+    right, members = np.ones(400), np.arange(400) < 200
+    parity = slice_parity(paired(right, right), [one(members), one(~members & (np.arange(400) < 201), "light = day")])
+    words = slice_words("worst_slice_drop", Bound(max=0.05), parity, SHARE)
+    assert words.endswith(", over 1 slice; 1 of fewer than 32 is not judged)")
 
 
 def test_without_labels_slices_show_agreement_and_no_gate_is_judged() -> None:
@@ -169,7 +181,7 @@ def test_a_small_slice_can_fail_but_not_pass_and_the_meaning_says_so() -> None:
     assert reading.high < 0.05
     alone = slice_parity(paired(right, right), [one(small)])
     assert slice_reading("worst_slice_drop", LIMIT, alone, SHARE) == MissingValue(
-        "no slice has the 52 samples that the limit takes; measure more: --samples", "undecided"
+        "no slice has the 52 samples that the limit takes; a wider limit takes fewer", "undecided", more=True
     )
     broken = np.where(small & (np.arange(640) % 2 == 0), 0.0, 1.0)
     failed = slice_reading("worst_slice_drop", LIMIT, slice_parity(paired(right, broken), [one(small)]), SHARE)
