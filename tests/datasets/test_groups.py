@@ -85,8 +85,8 @@ def test_groups_are_kept_with_the_samples_beside_an_input_of_that_name(tmp_path:
     [
         ([1, 2], "has 2 values, one for each of 3 samples is needed"),
         (np.zeros((3, 2)), "has shape [3, 2]"),
-        (["a", None, "b"], "is empty for 1 samples, first for sample 1"),
-        ([1.0, float("nan"), 2.0], "is empty for 1 samples, first for sample 1"),
+        (["a", None, "b"], "is empty for 1 sample, first for sample 1"),
+        ([1.0, float("nan"), 2.0], "is empty for 1 sample, first for sample 1"),
         (["a", "a", "a"], "all 3 samples are of one group by 'video'"),
     ],
 )
