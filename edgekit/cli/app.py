@@ -47,6 +47,8 @@ HELP = {
     "frameworks.",
     "verify-source": "Verify weights that come signed by OpenSSF Model Signing: every file, and no other. Nothing is "
     "fetched.",
+    "monitor": "Say whether what devices serve still works: accuracy now against at commit, what shifted, and since "
+    "when.",
     "diagnose": "Say where int8 loses, layer by layer, why, and the one thing to try next.",
     "ablate": "Take the steps of a profile out one at a time, and say what each buys and costs.",
     "explain": "Say what an error code means; without one, list all codes by family.",

@@ -37,6 +37,7 @@ GUIDES = {
     "commit": Guide(FIELD, "edgekit commit --device kitchen", "devices.md"),
     "rollback": Guide(FIELD, "edgekit rollback --device kitchen", "devices.md"),
     "device": Guide(FIELD, "edgekit device add kitchen ssh://pi@kitchen --group lab", "devices.md"),
+    "monitor": Guide(FIELD, "edgekit monitor --group lab", "monitor.md"),
     "predict": Guide(MEASURE, "edgekit predict model.edgekit picture.jpg", "first-hour.md"),
     "probe": Guide(MEASURE, "edgekit probe --device kitchen --example digits", "probe.md"),
     "compare": Guide(MEASURE, "edgekit compare out/reference.json out/candidate.json", "statistics.md"),

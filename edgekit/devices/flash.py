@@ -131,7 +131,7 @@ def rollback(installation: Installation, detail: Mapping[str, Any] | None = None
 
 def status(device: Transport) -> Status:
     """Read the slots of a device and its history. Raises DeviceError if edgekit was never there."""
-    return _status(_any_runner(device))
+    return _status(any_runner(device))
 
 
 def trust(
@@ -154,12 +154,12 @@ def trust(
     options = [f"--pin={key.raw.hex()}" for key in pin] + [f"--revoke={name}" for name in revoke]
     options += [f"{option}={value}" for option, value in values.items() if value is not None]
     options += ["--lower-floor"] if lower_floor else []
-    return _any_runner(device).ask(Trusted, "slots", "trust", device.root, *options, timeout=QUICK_S)
+    return any_runner(device).ask(Trusted, "slots", "trust", device.root, *options, timeout=QUICK_S)
 
 
 def serving(device: Transport) -> Installation:
     """Find the bundle that the device serves, to be run by any Python there. Raises DeviceError if there is none."""
-    runner = _any_runner(device)
+    runner = any_runner(device)
     slots_status = _status(runner)
     if slots_status.current is None:
         raise _nothing(device)
@@ -193,7 +193,8 @@ def self_test(installation: Installation) -> None:
     )
 
 
-def _any_runner(device: Transport) -> Runner:
+def any_runner(device: Transport) -> Runner:
+    """Runner of a device by any Python there, for verbs that load no model. Raises DeviceError without one."""
     interpreter = any_python(device)
     if interpreter is None:
         raise _nothing(device)

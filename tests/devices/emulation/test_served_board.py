@@ -111,7 +111,8 @@ def test_a_flash_under_load_loses_no_request_and_mixes_no_models(
     serving = json.loads(started.out)
     asking = f"{shlex.join([*serving['python'], '-c', LOAD, *_library(serving)])} >/root/answers 2>&1 &"
     with device.connected() as transport:
-        transport.run(["sh", "-c", f"setsid {asking}"], timeout=LIMIT_S)
+        # What has no session of its own yet ends with the command that started it.
+        transport.run(["sh", "-c", f"setsid {asking} sleep 5"], timeout=LIMIT_S)
         _flash(newer, url)
         edgekit_here("rollback", "--device", url)
         transport.run(["touch", "/root/enough"], timeout=LIMIT_S)

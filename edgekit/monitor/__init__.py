@@ -1,0 +1,1 @@
+"""Judgement of what serving devices count: accuracy now against at commit, what shifted, and alarms."""
