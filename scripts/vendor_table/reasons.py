@@ -10,6 +10,8 @@ from scripts.vendor_table.comparison import VendorComparison, decibels
 FLOAT_KERNELS = ("GRU", "LSTM", "Conv", "FusedConv", "ConvTranspose", "Gemm", "FusedGemm", "MatMul", "FusedMatMul")
 """Kernels of onnxruntime that multiply in float."""
 LOOPS = ("Scan", "Loop")
+ALL = 0.999
+"""Share of the work in integers from which on nothing that was left in float makes a file larger or slower."""
 
 
 def reason(record: VendorComparison) -> str:
@@ -18,7 +20,7 @@ def reason(record: VendorComparison) -> str:
 
 
 def _parts(record: VendorComparison) -> Iterator[str]:
-    if record.remarks:
+    if record.remarks and record.integer_macs < ALL and set(record.behind) != {"SQNR"}:
         yield " ".join(record.remarks)
     floats = _kernels(record.vendor_commonest, FLOAT_KERNELS)
     if floats:
