@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from scripts.coverage_table.basis import basis
 from scripts.coverage_table.record import Key
 from scripts.coverage_table.registry import ARCHITECTURES, FAMILIES, architectures
 from scripts.vendor_table.comparison import SIZE, SQNR_DB, TIME, VendorComparison, decibels
-from scripts.vendor_table.reasons import reason
 
 BACKENDS = ("executorch", "onnx", "tflite")
 PRECISIONS = ("int8", "dynamic-int8")
@@ -39,7 +39,7 @@ def page(records: Mapping[Key, VendorComparison]) -> str:
     behind = [record for record in _ordered(records) if record.behind]
     parts += ["\n## Where edgekit's file is worse\n", _behind(behind)]
     failed = [record for record in _ordered(records) if record.outcome != "works" or record.vendor_error]
-    parts += ["\n## What could not be compared\n", _failures(failed)]
+    parts += ["\n## What could not be compared\n", _failures(failed), basis(records.values())]
     return "\n".join(part.strip("\n") + "\n" for part in parts)
 
 
@@ -108,7 +108,8 @@ def _microseconds(value: float) -> str:
 
 def _behind(records: Iterable[VendorComparison]) -> str:
     lines = [
-        f"| {each.architecture} | {each.backend}, {each.precision} | {', '.join(each.behind)} | {reason(each)} |"
+        f"| {each.architecture} | {each.backend}, {each.precision} | {', '.join(each.behind)} "
+        f"| {each.reason or 'not known'} |"
         for each in records
     ]
     return "\n".join(["| | | worse in | reason |", "|---|---|---|---|", *lines]) if lines else "Nowhere."
