@@ -57,7 +57,7 @@ def measured(name: str, backend: str, precision: str, work: Path) -> Cell:
     architecture, started = ARCHITECTURES[name], time.monotonic()
     folder = write_project(architecture, work / "projects" / f"{name}-{digest(architecture)}")
     profile, overrides = PRECISIONS[precision]
-    cell = Cell(name, backend, precision, "refused", source(architecture), architecture.weights)
+    cell = Cell(name, backend, precision, "refused", source=source(architecture), weights=architecture.weights)
     with tempfile.TemporaryDirectory(dir=work) as scratch:
         try:
             result = build(

@@ -49,7 +49,9 @@ def compared(name: str, backend: str, precision: str, work: Path) -> VendorCompa
     architecture, started = ARCHITECTURES[name], time.monotonic()
     folder = write_project(architecture, work / "projects" / f"{name}-{digest(architecture)}")
     profile, overrides = PRECISIONS[precision]
-    record = VendorComparison(name, backend, precision, "refused", source(architecture), architecture.weights)
+    record = VendorComparison(
+        name, backend, precision, "refused", source=source(architecture), weights=architecture.weights
+    )
     (request,) = build_requests(load_project(folder), "host", backend, profile, list(overrides))
     line = StageRunner(Cache(work / "cache" / name))
     data = evaluation(request, line, None)
