@@ -1,10 +1,11 @@
-"""Reasons why edgekit's file is worse than the vendor's in a column, as far as the records tell."""
+"""Reasons why edgekit's file is worse than the vendor's in a column, as far as records and measurements tell."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
 
+from scripts.vendor_table.causes import causes
 from scripts.vendor_table.comparison import VendorComparison, decibels
 
 FLOAT_KERNELS = ("GRU", "LSTM", "Conv", "FusedConv", "ConvTranspose", "Gemm", "FusedGemm", "MatMul", "FusedMatMul")
@@ -15,7 +16,7 @@ ALL = 0.999
 
 
 def reason(record: VendorComparison) -> str:
-    """Sentence on a comparison that edgekit's file loses in some column; empty if the record does not tell."""
+    """Sentence on a comparison that edgekit's file loses in some column; empty if nothing tells why."""
     return "; ".join(_parts(record)).replace("|", "\\|")
 
 
@@ -28,6 +29,7 @@ def _parts(record: VendorComparison) -> Iterator[str]:
     loops = _kernels(record.commonest, LOOPS)
     if loops:
         yield f"edgekit's integers of the recurrent layers are steps of {loops}"
+    yield from causes(record)
     gained = (record.sqnr_db or 999.0) - (record.vendor_sqnr_db or 999.0)
     if gained > 1 and "SQNR" not in record.behind:
         yield f"it is {gained:.1f} dB nearer to the network"

@@ -80,6 +80,13 @@ def test_a_reason_names_what_the_vendor_leaves_in_float() -> None:
     assert reason(replace(COMPARED, sqnr_db=24.6, size_bytes=14742)) == ""
 
 
+def test_a_cause_that_was_measured_by_hand_is_told_where_the_column_is_lost() -> None:
+    lost = replace(COMPARED, architecture="gru-2", sqnr_gain_db=(-4.0, -3.0), sqnr_db=40.1, vendor_sqnr_db=43.8)
+    assert "`aten.gru` of its quantized program has float weights" in reason(replace(lost, backend="tflite"))
+    assert "observer=histogram` reaches 31.0 dB" in reason(replace(lost, architecture="dilated", backend="executorch"))
+    assert reason(replace(lost, architecture="dilated", backend="onnx")) == reason(replace(lost, architecture="tcn"))
+
+
 def test_the_page_says_which_commit_measured_what() -> None:
     here = replace(COMPARED, source="tree digest torch 2.13.0", commit="0123456789ab")
     text = page({here.key: here, ("tcn", "onnx", "int8"): replace(here, architecture="tcn")})
