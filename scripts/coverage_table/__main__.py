@@ -7,7 +7,7 @@ from pathlib import Path
 
 from edgekit import user_paths
 from scripts.coverage_table.campaign import Campaign, answer, chosen, preload
-from scripts.coverage_table.cell import BACKENDS, PRECISIONS, ROOT, source
+from scripts.coverage_table.cell import BACKENDS, PRECISIONS, ROOT, commit, source
 from scripts.coverage_table.record import read, write
 from scripts.coverage_table.registry import ARCHITECTURES
 from scripts.coverage_table.table import page
@@ -31,7 +31,7 @@ def main() -> None:
     if not args.table:
         sources = {name: source(architecture) for name, architecture in ARCHITECTURES.items()}
         preload(args.work.resolve())
-        campaign = Campaign(records, args.work.resolve(), args.limit, args.at_once, answer, sources)
+        campaign = Campaign(records, args.work.resolve(), args.limit, args.at_once, answer, sources, commit=commit())
         campaign.run(chosen(args.only or [], args.backend or [], args.precision or []))
     cells = read(records)
     write(RECORDS, cells.values())

@@ -16,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
+from operator import itemgetter
 from pathlib import Path
 
 from scripts.coverage_table.cell import BACKENDS, PRECISIONS, measured
@@ -44,6 +45,10 @@ class Campaign:
     """Version of what a cell depends on, by architecture: a record of another one is out of date."""
     kind: type[Outcome] = Cell
     """Class of the records."""
+    commit: str = ""
+    """Commit that the records name."""
+    together: Callable[[Key], object] = itemgetter(slice(2))
+    """What cells have in common that follow each other in one process: their architecture and their backend."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def run(self, keys: Iterable[Key]) -> None:
@@ -52,10 +57,10 @@ class Campaign:
         left = [key for key in keys if key not in done or done[key].source != self.sources[key[0]]]
         print(f"{len(left)} cells to measure", flush=True)
         with ThreadPoolExecutor(self.at_once) as pool:
-            list(pool.map(self.measure, (list(row) for _, row in itertools.groupby(left, lambda key: key[:2]))))
+            list(pool.map(self.measure, (list(row) for _, row in itertools.groupby(left, self.together))))
 
     def measure(self, row: Sequence[Key]) -> list[Outcome]:
-        """Measure cells of one architecture and one backend in a process, and append their records as they end.
+        """Measure cells in one process, and append their records as they end.
 
         What follows a cell that ends its process is measured in a new one.
         """
@@ -73,7 +78,7 @@ class Campaign:
         outcomes: list[Outcome] = []
         for key in row:
             started = time.monotonic()
-            cell = self._received(receiver, process, key)
+            cell = replace(self._received(receiver, process, key), commit=self.commit)
             if cell.outcome in ("crashed", "timeout"):
                 cell = replace(cell, seconds=round(time.monotonic() - started, 1))
             with self._lock, self.records.open("a", encoding="utf-8") as file:

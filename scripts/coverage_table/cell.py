@@ -36,12 +36,20 @@ PRECISIONS: dict[str, tuple[str, tuple[str, ...]]] = {
 PACKAGES = ("torch", "torchao", "executorch", "onnxruntime", "ai-edge-litert", "litert-torch")
 
 
+def commit() -> str:
+    """Commit that is checked out, 12 hexadecimal digits, with `+` if `edgekit/` differs from it."""
+    return f"{_git('rev-parse', '--short=12', 'HEAD')}{'+' if _git('status', '--porcelain', 'edgekit') else ''}"
+
+
 def source(architecture: Architecture) -> str:
     """Version of everything that a cell depends on: a cell of another one is measured anew."""
-    command = ["git", "rev-parse", "--short=12", "HEAD:edgekit"]
-    tree = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout.strip()
+    tree = _git("rev-parse", "--short=12", "HEAD:edgekit")
     versions = " ".join(f"{name} {version(name)}" for name in PACKAGES)
     return f"{tree} {digest(architecture)} {versions}"
+
+
+def _git(*words: str) -> str:
+    return subprocess.run(["git", *words], cwd=ROOT, check=True, capture_output=True, text=True).stdout.strip()
 
 
 def measured(name: str, backend: str, precision: str, work: Path) -> Cell:
@@ -49,7 +57,7 @@ def measured(name: str, backend: str, precision: str, work: Path) -> Cell:
     architecture, started = ARCHITECTURES[name], time.monotonic()
     folder = write_project(architecture, work / "projects" / f"{name}-{digest(architecture)}")
     profile, overrides = PRECISIONS[precision]
-    cell = Cell(name, backend, precision, "refused", source(architecture), architecture.weights)
+    cell = Cell(name, backend, precision, "refused", source=source(architecture), weights=architecture.weights)
     with tempfile.TemporaryDirectory(dir=work) as scratch:
         try:
             result = build(

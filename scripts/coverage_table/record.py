@@ -26,6 +26,8 @@ class Outcome:
     outcome: Ending
     source: str = ""
     """Git's name of the tree `edgekit/` and digest of the architecture, with the versions of the packages."""
+    commit: str = ""
+    """Commit that was checked out, with `+` where `edgekit/` differed from it."""
     weights: str = ""
     seconds: float = 0.0
     peak_mb: int = 0

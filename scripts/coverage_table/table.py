@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from scripts.coverage_table.architecture import Architecture
+from scripts.coverage_table.basis import basis
 from scripts.coverage_table.record import Cell, Key
 from scripts.coverage_table.registry import ARCHITECTURES, FAMILIES, architectures
 
@@ -48,7 +49,7 @@ def page(cells: Mapping[Key, Cell]) -> str:
         _reasons(cells.values()),
         "\n## Architectures\n",
         _architectures(),
-        _basis(cells),
+        basis(cells.values()),
     ]
     return "\n".join(part.strip("\n") + "\n" for part in parts)
 
@@ -138,10 +139,3 @@ def _architectures() -> str:
     for family in FAMILIES:
         lines += [f"| {each.name} | {family} | {each.note} | {each.weights} |" for each in architectures(family)]
     return "\n".join(lines)
-
-
-def _basis(cells: Mapping[Key, Cell]) -> str:
-    """Versions that the cells were measured with."""
-    versions = Counter(cell.source.split(" ", 2)[-1] for cell in cells.values() if cell.source)
-    told = "; ".join(f"{count} cells with {packages}" for packages, count in versions.most_common())
-    return f"\nMeasured: {told}." if told else ""

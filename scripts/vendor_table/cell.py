@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 
 from edgekit.api.build_session import build_requests
 from edgekit.api.builds import load_project
+from edgekit.backends.store import load_artifact
 from edgekit.backends.vendor_trial import artifact_call, call_arguments, outputs_on, vendor_artifact
 from edgekit.cache import Cache
 from edgekit.errors import EdgekitError
 from edgekit.ir.artifact import Artifact
 from edgekit.pipeline.build import compilation_of, evaluation
-from edgekit.pipeline.stages.compile import Compiled
 from edgekit.pipeline.stages.stage_runner import StageRunner
 from scripts.coverage_table.campaign import send
 from scripts.coverage_table.cell import PRECISIONS, ROOT, peak_mb, source
@@ -49,14 +49,18 @@ def compared(name: str, backend: str, precision: str, work: Path) -> VendorCompa
     architecture, started = ARCHITECTURES[name], time.monotonic()
     folder = write_project(architecture, work / "projects" / f"{name}-{digest(architecture)}")
     profile, overrides = PRECISIONS[precision]
-    record = VendorComparison(name, backend, precision, "refused", source(architecture), architecture.weights)
+    record = VendorComparison(
+        name, backend, precision, "refused", source=source(architecture), weights=architecture.weights
+    )
     (request,) = build_requests(load_project(folder), "host", backend, profile, list(overrides))
     line = StageRunner(Cache(work / "cache" / name))
     data = evaluation(request, line, None)
     try:
         compilation = compilation_of(request, line, data)
-        with compilation.lowered() as finished:
-            compiled = finished()
+        # Not `lowered`, which makes the float file, too.
+        with compilation.worker() as worker:
+            stage = compilation.lower
+            artifact = load_artifact(stage.run(line, worker, stage.program()))
     except EdgekitError as error:
         record = replace(record, code=error.code, message=str(error), hint=error.hint or "")
     else:
@@ -64,10 +68,10 @@ def compared(name: str, backend: str, precision: str, work: Path) -> VendorCompa
 
         program, calibration = load_program(compilation.captured), compilation.calibration.folder
         samples = call_arguments(program, calibration)
-        record = _of_ours(replace(record, outcome="works", remarks=compilation.remarks), compiled)
+        record = _of_ours(replace(record, outcome="works", remarks=compilation.remarks), artifact)
         with tempfile.TemporaryDirectory(dir=work) as scratch:
             expected = outputs_on(program.exported.module(), program, data.folder)
-            call = artifact_call(compiled.artifact, samples[0])
+            call = artifact_call(artifact, samples[0])
             ours = outputs_on(call, program, data.folder)
             record = replace(record, sqnr_db=sqnr_of(expected, ours))
             try:
@@ -87,30 +91,34 @@ def compared(name: str, backend: str, precision: str, work: Path) -> VendorCompa
             else:
                 record = _timed(record, call, other, samples)
                 if (work / COUNTING).exists():
-                    record = _counted(record, compiled.artifact, theirs, samples, Path(scratch))
+                    record = _counted(record, artifact, theirs, samples, Path(scratch))
     told = (record.message, record.hint, record.vendor_error)
     message, hint, failure = (text.replace(str(work), "FOLDER").replace(str(ROOT), "ROOT") for text in told)
     seconds = round(time.monotonic() - started, 1)
     return replace(record, message=message, hint=hint, vendor_error=failure, seconds=seconds, peak_mb=peak_mb())
 
 
-def _of_ours(record: VendorComparison, compiled: Compiled) -> VendorComparison:
-    artifact = compiled.artifact
+def _of_ours(record: VendorComparison, artifact: Artifact) -> VendorComparison:
+    calls, commonest = _parts(artifact)
     return replace(
         record,
         size_bytes=artifact.size_bytes,
         integer_macs=round(artifact.integer_macs, 4),
-        fragments=_parts(artifact),
+        fragments=calls,
+        commonest=commonest,
     )
 
 
 def _of_theirs(record: VendorComparison, artifact: Artifact) -> VendorComparison:
-    return replace(record, vendor_size_bytes=artifact.size_bytes, vendor_fragments=_parts(artifact))
+    calls, commonest = _parts(artifact)
+    return replace(record, vendor_size_bytes=artifact.size_bytes, vendor_fragments=calls, vendor_commonest=commonest)
 
 
-def _parts(artifact: Artifact) -> str:
+def _parts(artifact: Artifact) -> tuple[str, str]:
+    """Calls of a file as the table has them, and its commonest kernels."""
     parts = fragments(artifact.files[0])
-    return str(parts.kernels) if artifact.format == "onnx" else f"{parts.delegates} + {parts.kernels}"
+    calls = str(parts.kernels) if artifact.format == "onnx" else f"{parts.delegates} + {parts.kernels}"
+    return calls, parts.commonest
 
 
 def _timed(record: VendorComparison, ours: Call, theirs: Call, samples: list[Sample]) -> VendorComparison:

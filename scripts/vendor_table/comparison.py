@@ -32,11 +32,16 @@ class VendorComparison(Outcome):
     fragments: str = ""
     """Delegates and kernels of edgekit's file, `1 + 6`; of all kernels with onnx."""
     vendor_fragments: str = ""
+    commonest: str = ""
+    """The commonest kernels outside of delegates, `12 Reshape, 4 QGemm`."""
+    vendor_commonest: str = ""
     instructions: int = 0
     """User-space instructions of one inference on the emulated cortex-a76; 0 if they were not counted."""
     vendor_instructions: int = 0
     remarks: tuple[str, ...] = ()
     """Sentences of edgekit's build on how its recipe was chosen."""
+    reason: str = ""
+    """Why edgekit's file is worse in a column, where it is."""
 
     @property
     def compared(self) -> bool:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from scripts.coverage_table.basis import basis
 from scripts.coverage_table.record import Key
 from scripts.coverage_table.registry import ARCHITECTURES, FAMILIES, architectures
 from scripts.vendor_table.comparison import SIZE, SQNR_DB, TIME, VendorComparison, decibels
-from scripts.vendor_table.reasons import reason
 
 BACKENDS = ("executorch", "onnx", "tflite")
 PRECISIONS = ("int8", "dynamic-int8")
@@ -23,24 +23,33 @@ litert-torch's quantizer for tflite; for `dynamic-int8` their dynamic recipes. T
 Of each pair the first figure is edgekit's. SQNR is of the worst output against eager torch, on samples that nothing was
 calibrated with. Time is of one thread of this machine, both files taking turns of 20 ms, from float values to float
 values: the rounding that a file's integer edges leave to its caller counts. None of these networks is preprocessed. The
-ratio is edgekit's time to the vendor's, with its 95 % interval; instructions are those of an emulated cortex-a76. Parts
-are delegates + kernels outside of them; of onnx, all kernels. **Bold** is where edgekit's file is worse: by more than
-{SQNR_DB} dB at the near end of the 95 % interval (paired bootstrap over samples), {100 * (TIME - 1):.0f} % of time at
-the near end of its interval, or {100 * (SIZE - 1):.0f} % and 1 kB of size.
+ratio is edgekit's time to the vendor's, with its 95 % interval. Parts are delegates + kernels outside of them; of onnx,
+all kernels. **Bold** is where edgekit's file is worse: by more than {SQNR_DB} dB at the near end of the 95 % interval
+(paired bootstrap over samples), {100 * (TIME - 1):.0f} % of time at the near end of its interval, or
+{100 * (SIZE - 1):.0f} % and 1 kB of size.
 """
 
 
 def page(records: Mapping[Key, VendorComparison]) -> str:
     """Text of docs/vendors.md."""
-    parts = [INTRODUCTION, _summary(records)]
+    parts = [INTRODUCTION, _instructions(records), _summary(records)]
     for precision in PRECISIONS:
         if any(key[2] == precision for key in records):
             parts += [f"\n## {precision}\n", _rows(precision, records)]
     behind = [record for record in _ordered(records) if record.behind]
     parts += ["\n## Where edgekit's file is worse\n", _behind(behind)]
     failed = [record for record in _ordered(records) if record.outcome != "works" or record.vendor_error]
-    parts += ["\n## What could not be compared\n", _failures(failed)]
+    parts += ["\n## What could not be compared\n", _failures(failed), basis(records.values())]
     return "\n".join(part.strip("\n") + "\n" for part in parts)
+
+
+def _instructions(records: Mapping[Key, VendorComparison]) -> str:
+    """Sentence on the column of instructions, and on what it lacks."""
+    counted = sum(record.instructions > 0 for record in records.values())
+    told = f"Instructions are those of an emulated cortex-a76, which {counted} of {len(records)} cells have"
+    if counted == len(records):
+        return f"{told}.\n"
+    return f"{told}:\na count needs a booted board and a runner there, minutes of a core for each cell.\n"
 
 
 def _ordered(records: Mapping[Key, VendorComparison]) -> list[VendorComparison]:
@@ -108,7 +117,8 @@ def _microseconds(value: float) -> str:
 
 def _behind(records: Iterable[VendorComparison]) -> str:
     lines = [
-        f"| {each.architecture} | {each.backend}, {each.precision} | {', '.join(each.behind)} | {reason(each)} |"
+        f"| {each.architecture} | {each.backend}, {each.precision} | {', '.join(each.behind)} "
+        f"| {each.reason or 'not known'} |"
         for each in records
     ]
     return "\n".join(["| | | worse in | reason |", "|---|---|---|---|", *lines]) if lines else "Nowhere."

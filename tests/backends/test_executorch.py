@@ -209,3 +209,23 @@ def test_a_weight_that_other_operators_read_too_is_loaded(lower: Lower) -> None:
     torch.manual_seed(0)
     samples: list[tuple[Tensor, ...]] = [(torch.randn(1, 8),) for _ in range(4)]
     assert sqnr_db(reference(program, samples), run(lower(program), samples)) > 100
+
+
+class _Signal(nn.Module):
+    """Three convolutions in one dimension, of which the middle one may stay in float."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.middle, self.last = nn.Conv1d(4, 8, 3), nn.Conv1d(8, 8, 3), nn.Conv1d(8, 4, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        signal: Tensor = self.last(self.middle(self.first(x).relu()).relu())
+        return signal
+
+
+def test_a_float_convolution_of_signals_reads_integers_and_gives_them(lower: Lower) -> None:
+    torch.manual_seed(0)
+    program = capture(_Signal(), TensorSpec("x", "float32", (1, 4, 16)))
+    samples: list[tuple[Tensor, ...]] = [(torch.randn(1, 4, 16),) for _ in range(4)]
+    quantized = quantize(program, Quantize(skip=("middle",)), samples)
+    assert sqnr_db(reference(program, samples), run(lower(quantized), samples)) > 30

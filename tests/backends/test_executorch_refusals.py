@@ -19,6 +19,7 @@ from tests.backends.executorch_examples import RUNTIME, TARGET, capture
 pytestmark = pytest.mark.lowers
 
 VECTOR = TensorSpec("x", "float32", (1, 8))
+VISITORS = "executorch.backends.xnnpack.operators"
 
 
 @torch.library.custom_op("edgekit_tests::odd", mutates_args=())
@@ -87,6 +88,19 @@ def test_what_the_converter_refuses_otherwise_is_a_lowering_error_from_its_cause
         ExecuTorch().lower(program, TARGET, RUNTIME, tmp_path)
     assert type(caught.value) is LoweringError
     assert caught.value.__cause__ is not None
+
+
+def test_what_the_converter_refuses_at_an_operator_names_it_and_its_module(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def from_weights(*_: object) -> None:
+        raise RuntimeError("Weight and Input should both be quantized")
+
+    monkeypatch.setattr(f"{VISITORS}.quant_params.QuantParams.from_weights", from_weights)
+    program = capture(nn.Sequential(nn.Linear(8, 8)), VECTOR)
+    with pytest.raises(LoweringError, match=r"could not lower 'aten\.linear' in module '0', at .*: .*Weight") as caught:
+        ExecuTorch().lower(program, TARGET, RUNTIME, tmp_path)
+    assert "[quantize] skip" in (caught.value.hint or "")
 
 
 def test_delegate_other_than_xnnpack_is_a_misfit(tmp_path: Path) -> None:

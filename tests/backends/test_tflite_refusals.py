@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from ai_edge_litert.interpreter import Interpreter
+from litert_torch._convert.fx_passes.optimize_layout_transposes_pass import layout_check
 from torch import Tensor, nn
 
 from edgekit.backends.tflite import TFLite, convert, interpreter
@@ -20,6 +21,7 @@ from tests.backends.boards import board
 
 pytestmark = pytest.mark.lowers
 
+quantized = torch.ops.quantized_decomposed
 XNNPACK = RuntimeSpec(backend="tflite", delegates=("xnnpack",))
 
 
@@ -68,6 +70,42 @@ def test_other_refusals_keep_their_cause() -> None:
         convert.flatbuffer(program(lambda x: torch.linalg.inv(x.reshape(1, 2, 2) + torch.eye(2)).reshape(1, 4)))
     assert not isinstance(caught.value, UnsupportedOperator)
     assert caught.value.__cause__ is not None
+
+
+def _rounded(x: Tensor) -> Tensor:
+    """Float values through int8, as the quantizer writes them."""
+    scale = (0.05, 0, -128, 127, torch.int8)
+    rounded: Tensor = quantized.dequantize_per_tensor(quantized.quantize_per_tensor(x, *scale), *scale)
+    return rounded
+
+
+class _Residual(nn.Module):
+    """Rounded picture that a norm over all of it and a sum in float read."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.enter, self.inner = nn.Conv2d(4, 4, 3, padding=1), nn.Conv2d(4, 4, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = _rounded(self.enter(x))
+        normed = nn.functional.layer_norm(y.reshape(1, -1), [256]).reshape(y.shape)
+        return y + _rounded(self.inner(normed))
+
+
+def test_a_rounded_picture_is_read_in_both_layouts() -> None:
+    spec, picture = TensorSpec("x", "float32", (1, 4, 8, 8)), torch.zeros(1, 4, 8, 8)
+    edges = Signature((spec,), (TensorSpec("y", "float32", (1, 4, 8, 8)),))
+    assert len(convert.flatbuffer(Program(torch.export.export(Wrapped(_Residual()), (picture,)), edges)))
+
+
+def test_what_the_converter_refuses_at_an_operator_names_it_and_its_module(monkeypatch: pytest.MonkeyPatch) -> None:
+    def failing(node: torch.fx.Node) -> bool:
+        raise AssertionError("Attempting to convert non-NHWC compatible node to NHWC")
+
+    monkeypatch.setattr(layout_check, "can_be_nhwc", failing)
+    with pytest.raises(LoweringError, match=r"failed at 'aten\..* in module '0' at test_tflite.*: .*NHWC") as caught:
+        convert.flatbuffer(program(torch.tanh))
+    assert caught.value.hint == convert.REWRITE
 
 
 def test_a_file_that_is_no_model_is_refused(tmp_path: Path) -> None:

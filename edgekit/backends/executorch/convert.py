@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
+from edgekit.backends.failed_node import failed_node
 from edgekit.errors import LoweringError, UnsupportedOperator
 from edgekit.passes.module_patterns import module_path
 from edgekit.runner.model.entry_points import PREFILL
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from edgekit.specs.compression import Quantize
 
 HINT = "try another --backend, or rewrite that part of the model"
+FLOAT_HINT = "name its module in [quantize] skip of the profile, or try another --backend"
 SKIP_HINT = "xnnpack has no integer kernel for it: name its module in [quantize] skip of the profile"
 # How executorch 1.5.1 words it: the edge verifier, twice, and the search for out variants.
 REFUSALS = (
@@ -57,6 +59,7 @@ def convert_with_places(program: Program, recipe: Quantize | None = None) -> Con
     recipe: how the delegate's weights are stored, of precision float16 or weight-int8; None leaves them as they are.
     """
     from edgekit.backends.executorch.attention_forms import with_attention_forms
+    from edgekit.backends.executorch.conv1d_precision import conv1d_precision_by_weights
     from edgekit.backends.executorch.delegable_forms import with_delegable_forms
     from edgekit.backends.executorch.pattern_graphs import without_absent_patterns
     from edgekit.backends.executorch.retrace import without_idle_retraces
@@ -77,7 +80,7 @@ def convert_with_places(program: Program, recipe: Quantize | None = None) -> Con
                 for name, entry in zip(names, program.entries, strict=True)
             }
             absent = without_absent_patterns(entry.exported for entry in program.entries)
-            with absent, weight_storage(recipe), without_idle_retraces():
+            with absent, weight_storage(recipe), without_idle_retraces(), conv1d_precision_by_weights():
                 edge = _delegated({name: with_delegable_forms(method) for name, method in methods.items()}, methods)
             places = _places(edge.exported_program().graph_module)
             lowered = edge.to_executorch()
@@ -88,11 +91,21 @@ def convert_with_places(program: Program, recipe: Quantize | None = None) -> Con
             raise told from error
         refused = _refused(str(error))
         if refused is None:
-            raise LoweringError(f"executorch could not lower the program: {in_a_line(error)}") from error
+            raise _failed(error) from error
         raise UnsupportedOperator(
             f"executorch cannot run operator '{refused}'{place(refused, program.exported)}",
             hint=SKIP_HINT if refused.startswith("quantized_decomposed.") else HINT,
         ) from error
+
+
+def _failed(error: Exception) -> LoweringError:
+    """Error in the converter's words, with the operator that it was at, if it was at one."""
+    node = failed_node(error)
+    if node is None:
+        return LoweringError(f"executorch could not lower the program: {in_a_line(error)}", hint=HINT)
+    return LoweringError(
+        f"executorch could not lower '{_operator(node)}'{_described(node)}: {in_a_line(error)}", hint=FLOAT_HINT
+    )
 
 
 def _delegated(methods: dict[str, ExportedProgram], otherwise: dict[str, ExportedProgram]) -> EdgeProgramManager:

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils import _pytree as pytree
 
+from edgekit.backends.failed_node import failed_node
 from edgekit.backends.tflite import flatbuffer_names
 from edgekit.backends.tflite.channels_last import average_channels_last
 from edgekit.backends.tflite.constant_references import ConstantReferences, constant_references
@@ -22,7 +23,7 @@ from edgekit.backends.tflite.dynamic_layers import real_weights, with_dynamic_la
 from edgekit.backends.tflite.embedding_lookup import fused_lookups, with_integer_tables
 from edgekit.backends.tflite.float_activations import with_float_activations
 from edgekit.backends.tflite.output_padding import with_cropped_outputs
-from edgekit.backends.tflite.source_location import line_origin, origin
+from edgekit.backends.tflite.source_location import line_origin, location, origin
 from edgekit.backends.tflite.weight_compression import compress_weights
 from edgekit.backends.tflite.weight_matching import kept_weights
 from edgekit.errors import LoweringError, UnsupportedOperator
@@ -36,6 +37,8 @@ MISSING = re.compile(r"Lowering not found: (\S+)")
 """Pattern of the converter's message that it lacks an operator."""
 DIAGNOSTIC = re.compile(r"<eval_with_key>\.\d+:(?P<line>\d+):\d+: error: (?P<message>.+)")
 """Pattern of MLIR's diagnostics: a line of the program's generated code, and the message."""
+GENERATED = re.compile(r'File "<eval_with_key>\.\d+", line (\d+)')
+"""Pattern of the frame of a node of the converter's: the line of the program's generated code that it came of."""
 ILLEGAL = re.compile(r"failed to legalize operation '(?P<name>[\w.]+)'.*? : (?P<types>\(.*)$")
 """Pattern of the diagnostic that an operator has no form in TFLite, at least not with these types."""
 SELECTED = re.compile(r"TF Select ops: .*?\n.*?tf\.(?P<name>\w+)(?P<types>\(.*)", re.DOTALL)
@@ -138,7 +141,12 @@ def _explained(error: Exception, program: Program, flat: Flat) -> LoweringError:
             f"{selected['types'].splitlines()[0][:200]}",
             hint=REWRITE,
         )
-    return LoweringError(f"LiteRT's converter failed: {in_a_line(error)}")
+    node = failed_node(error)
+    if node is None:
+        return LoweringError(f"LiteRT's converter failed: {in_a_line(error)}", hint=REWRITE)
+    lines = GENERATED.findall(node.meta.get("stack_trace") or "")
+    place = line_origin(int(lines[-1]), flat.program) if lines else location(node)
+    return LoweringError(f"LiteRT's converter failed at '{node.target}'{place}: {in_a_line(error)}", hint=REWRITE)
 
 
 def _diagnosed(message: str, place: str) -> LoweringError:

@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import patch
 
 import torch
 from torch import fx
@@ -41,7 +42,29 @@ def conversion(references: ConstantReferences | None = None) -> Iterator[None]:
         replaced(vars(api), config),
         replaced(vars(inline_consts), clamp),
         _by_reference(references),
+        _kept_shapes(),
     ):
+        yield
+
+
+@contextlib.contextmanager
+def _kept_shapes() -> Iterator[None]:
+    """Let the converter keep the shape of a rounded tensor that it transposes for one of its readers.
+
+    litert-torch 0.10.0 overwrites it, and so fails at a second reader, such as a residual addition in float
+    ("Attempting to convert non-NHWC compatible node to NHWC").
+    """
+    from litert_torch._convert.fx_passes.optimize_layout_transposes_pass.pass_body import OptimizeLayoutTransposesPass
+
+    insert = OptimizeLayoutTransposesPass.insert_t_q_dq
+
+    def insert_t_q_dq(self: Any, graph: fx.Graph, input_dq: fx.Node, *arguments: Any) -> Any:
+        meta = dict(input_dq.meta)
+        nodes = insert(self, graph, input_dq, *arguments)
+        input_dq.meta = meta
+        return nodes
+
+    with patch.object(OptimizeLayoutTransposesPass, "insert_t_q_dq", insert_t_q_dq):
         yield
 
 

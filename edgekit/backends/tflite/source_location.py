@@ -22,7 +22,7 @@ def origin(operator: str, exported: ExportedProgram) -> str:
     """
     for node in exported.graph.nodes:
         if node.op == "call_function" and _base(str(node.target)) == _base(operator):
-            return _module(node) + _line(node)
+            return location(node)
     return ""
 
 
@@ -35,7 +35,12 @@ def line_origin(line: int, module: fx.GraphModule) -> str:
     numbers: dict[int, int | None] = code._lineno_map or {}
     nodes = list(module.graph.nodes)
     index = numbers.get(line - code._prologue_start)
-    return f" of '{nodes[index].target}'{_module(nodes[index])}{_line(nodes[index])}" if index is not None else ""
+    return f" of '{nodes[index].target}'{location(nodes[index])}" if index is not None else ""
+
+
+def location(node: fx.Node) -> str:
+    """Module and line of a node, such as ` in module 'head' at model.py:12`; empty if neither is known."""
+    return _module(node) + _line(node)
 
 
 def _base(operator: str) -> str:
