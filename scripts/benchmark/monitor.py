@@ -125,14 +125,15 @@ def shifts(slot: Path, bins: FrozenBins, project: Project, others: Samples, argu
         missed = [gate.name for gate in judgement.gates if gate.outcome == "failed"]
         assert bins.accuracy
         commit = bins.accuracy.right / bins.accuracy.rows
-        found = {"shift": name, "right": round(right, 4), "lost": round(commit - right, 4), "alarms": missed}
+        figures: dict[str, object] = {"shift": name, "right": round(right, 4), "alarms": missed}
+        figures["lost"] = round(commit - right, 4)
         worst = [(each.signal, round(each.distance, 3)) for each in signal_shifts(whole, 0.01, 1.0)[:2]]
-        found |= {"largest": worst, "confidence": round(confidence_shift(whole), 3)}
+        figures |= {"largest": worst, "confidence": round(confidence_shift(whole), 3)}
         if now:
             estimate = {"atc": now.atc, "doc": now.doc, "low": now.accuracy.low, "high": now.accuracy.high}
-            found |= {"estimate": round(now.accuracy.value, 4)} | {k: round(v, 4) for k, v in estimate.items()}
-        rows.append(found)
-        print(json.dumps(found), flush=True)
+            figures |= {"estimate": round(now.accuracy.value, 4)} | {k: round(v, 4) for k, v in estimate.items()}
+        rows.append(figures)
+        print(json.dumps(figures), flush=True)
     print(json.dumps(summary(rows)))
 
 
@@ -235,8 +236,8 @@ def quiet(slot: Path, bins: FrozenBins, others: Samples, arguments: argparse.Nam
             weeks[name] += is_alarm
         weeks["either"] += any(alarms.values())
         if week % 100 == 0 or week == arguments.weeks:
-            stated = {"stated": spec.false_alarms, "windows a week": WINDOWS_A_WEEK, "rows a window": PART}
-            print(json.dumps({"weeks": week, **weeks, **stated}), flush=True)
+            settings = {"stated": spec.false_alarms, "windows a week": WINDOWS_A_WEEK, "rows a window": PART}
+            print(json.dumps({"weeks": week, **weeks, **settings}), flush=True)
 
 
 def has_alarm(flags: Array, spec: MonitorSpec) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from pydantic import ValidationError
@@ -193,7 +195,7 @@ def test_signals_have_words() -> None:
         {"more": 1},
     ],
 )
-def test_a_window_that_does_not_add_up_is_not_believed(bins: FrozenBins, change: dict[str, object]) -> None:
+def test_a_window_that_does_not_add_up_is_not_believed(bins: FrozenBins, change: dict[str, Any]) -> None:
     scores, _ = classified(300, 4.0, seed=1)
     with pytest.raises(ValidationError):
         answer_window(bins, scores, [pictures(300, 100, seed=1)], **change)
