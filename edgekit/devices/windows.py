@@ -135,11 +135,14 @@ class PulledWindows(Answer):
 
 
 def pull_windows(device: Transport, after: tuple[str, int] | None) -> PulledWindows:
-    """Fetch the windows behind `after`, an epoch and a number; None for all. Raises what asking a runner does."""
+    """Fetch the windows behind `after`, an epoch and a number; None for all. Raises what asking a runner does.
+
+    The device takes note that all up to there are kept elsewhere: a window that it removes later is not lost.
+    """
     runner, place, windows, rejected = any_runner(device), after, list[Window](), 0
     page = None
     for _ in range(PAGES):
-        page = _page(runner, "--after", place)
+        page = _page(runner, place, after)
         for written in page.windows:
             window = _window(written)
             rejected += window is None
@@ -152,11 +155,6 @@ def pull_windows(device: Transport, after: tuple[str, int] | None) -> PulledWind
     return PulledWindows(
         epoch=page.epoch, windows=tuple(windows), rejected=rejected, lost=page.lost, serves=page.serves
     )
-
-
-def acknowledge_windows(device: Transport, up_to: tuple[str, int]) -> None:
-    """Tell the device that all windows up to that one are kept here."""
-    _page(any_runner(device), "--acknowledge", up_to)
 
 
 def fetch_bins(device: Transport, serves: ServedSlotAnswer) -> bytes | None:
@@ -191,8 +189,9 @@ def _changed(device: Transport, name: str) -> EdgekitError:
     return DeviceError(f"{device.url}: '{name}' is not that of the bundle it serves", hint=hint)
 
 
-def _page(runner: Runner, option: str, place: tuple[str, int] | None) -> WindowPage:
-    words = (option, f"{place[0]}:{place[1]}") if place else ()
+def _page(runner: Runner, behind: tuple[str, int] | None, kept: tuple[str, int] | None) -> WindowPage:
+    places = {"--after": behind, "--acknowledge": kept}
+    words = [word for option, place in places.items() if place for word in (option, f"{place[0]}:{place[1]}")]
     return runner.ask(WindowPage, "windows", runner.transport.root, *words, timeout=QUICK_S)
 
 

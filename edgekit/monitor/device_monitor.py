@@ -10,7 +10,6 @@ from edgekit.devices.windows import (
     AnswerCounts,
     PulledWindows,
     TimeCounts,
-    acknowledge_windows,
     fetch_bins,
     pull_windows,
 )
@@ -92,9 +91,6 @@ def serve_windows(device: str, store: WindowStore) -> ServedWindows:
         if pulled.serves is None or pulled.serves.digest is None:
             raise DeviceError(f"{url}: nothing is served", hint=f"edgekit flash BUNDLE --device {url}")
         store.keep(url, pulled)
-        place = store.place(url)
-        if place and place[1]:
-            acknowledge_windows(transport, place)
         bundle = pulled.serves.digest
         answers, times = store.windows(url)
         own = tuple(each for each in answers if each.bundle == bundle)

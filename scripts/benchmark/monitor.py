@@ -125,14 +125,15 @@ def shifts(slot: Path, bins: FrozenBins, project: Project, others: Samples, argu
         missed = [gate.name for gate in judgement.gates if gate.outcome == "failed"]
         assert bins.accuracy
         commit = bins.accuracy.right / bins.accuracy.rows
-        found = {"shift": name, "right": round(right, 4), "lost": round(commit - right, 4), "alarms": missed}
+        figures: dict[str, object] = {"shift": name, "right": round(right, 4), "alarms": missed}
+        figures["lost"] = round(commit - right, 4)
         worst = [(each.signal, round(each.distance, 3)) for each in signal_shifts(whole, 0.01, 1.0)[:2]]
-        found |= {"largest": worst, "confidence": round(confidence_shift(whole), 3)}
+        figures |= {"largest": worst, "confidence": round(confidence_shift(whole), 3)}
         if now:
             estimate = {"atc": now.atc, "doc": now.doc, "low": now.accuracy.low, "high": now.accuracy.high}
-            found |= {"estimate": round(now.accuracy.value, 4)} | {k: round(v, 4) for k, v in estimate.items()}
-        rows.append(found)
-        print(json.dumps(found), flush=True)
+            figures |= {"estimate": round(now.accuracy.value, 4)} | {k: round(v, 4) for k, v in estimate.items()}
+        rows.append(figures)
+        print(json.dumps(figures), flush=True)
     print(json.dumps(summary(rows)))
 
 
@@ -199,40 +200,44 @@ def quiet(slot: Path, bins: FrozenBins, others: Samples, arguments: argparse.Nam
     signals = dict(answers.signals)
     for stated in bins.inputs:
         signals |= input_signals(others.inputs[stated.name], stated)
-    places = {name: np.asarray(bins.signals[name].edges).searchsorted(signals[name], "right") for name in bins.signals}
-    sizes = {name: len(each.counts) for name, each in bins.signals.items()}
-    right, above = scores.argmax(axis=1) == others.labels, answers.confidence >= bins.score.threshold
+    sizes = [*(len(each.counts) for each in bins.signals.values()), scores.shape[1]]
+    starts = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int32)
+    edges = {name: np.asarray(each.edges) for name, each in bins.signals.items()}
+    columns = [edges[name].searchsorted(signals[name], "right") for name in bins.signals] + [answers.predicted]
+    # Each sample by the bins that it falls in, of all signals in a row: one table of counts a week.
+    places = np.stack(columns, axis=1).astype(np.int32) + starts[:-1]
+    right, confidence = scores.argmax(axis=1) == others.labels, answers.confidence
+    above = confidence >= bins.score.threshold
     spec, rng = MonitorSpec(), np.random.default_rng(2)
     assert spec.input_shift
     assert spec.estimated_drop
-    level = window_level(spec.false_alarms, spec.needed, len(places) + 2)
-    z, count = normal_quantile(1 - level), len(scores)
+    level = window_level(spec.false_alarms, spec.needed, len(sizes) + 1)
+    z, count, whole = normal_quantile(1 - level), len(scores), int(starts[-1])
+    offsets = (np.arange(WINDOWS_A_WEEK, dtype=np.int32) * whole)[:, None, None]
     weeks = {"input_shift": 0, "estimated_drop": 0, "either": 0}
-    for _ in range(arguments.weeks):
+    for week in range(1, arguments.weeks + 1):
         known, drawn = rng.integers(0, count, SAMPLES), rng.integers(0, count, (WINDOWS_A_WEEK, PART))
+        then = np.bincount(places[known].ravel(), minlength=whole)
+        now = np.bincount((places[drawn] + offsets).ravel(), minlength=WINDOWS_A_WEEK * whole)
+        apart = now.reshape(WINDOWS_A_WEEK, whole) / PART - then / SAMPLES
         beyond = np.zeros(WINDOWS_A_WEEK, bool)
-        pairs = [(name, place, sizes[name], True) for name, place in places.items()]
-        for _, place, size, is_ordered in (*pairs, ("classes", answers.predicted, scores.shape[1], False)):
-            then = np.bincount(place[known], minlength=size)
-            bound = max(spec.input_shift.max, distance_bound(then, PART, level, is_ordered))
-            offsets = np.arange(WINDOWS_A_WEEK)[:, None] * size
-            now = np.bincount((place[drawn] + offsets).ravel(), minlength=WINDOWS_A_WEEK * size).reshape(-1, size)
-            apart = now / PART - then / SAMPLES
-            far = np.abs(np.cumsum(apart, 1)).max(1) if is_ordered else np.abs(apart).sum(1) / 2
+        for k in range(len(sizes)):
+            part, is_ordered = slice(starts[k], starts[k + 1]), k < len(sizes) - 1
+            bound = max(spec.input_shift.max, distance_bound(then[part], PART, level, is_ordered))
+            far = np.abs(np.cumsum(apart[:, part], 1)).max(1) if is_ordered else np.abs(apart[:, part]).sum(1) / 2
             beyond |= far > bound
-        confidence = answers.confidence
-        atc = right[known].mean() - above[drawn].mean(axis=1)
-        doc = confidence[known].mean() - confidence[drawn].mean(axis=1)
-        share = above[drawn].mean(axis=1)
+        share, sure = above[drawn].mean(axis=1), confidence[drawn]
+        lost = right[known].mean() - share, confidence[known].mean() - sure.mean(axis=1)
         atc_error = np.sqrt(share * (1 - share) / PART + above[known].var() / SAMPLES)
-        doc_error = np.sqrt(confidence[drawn].var(axis=1) / PART + confidence[known].var() / SAMPLES)
-        drop = (atc + doc) / 2 > np.maximum(spec.estimated_drop.max, z * (atc_error + doc_error) / 2)
+        doc_error = np.sqrt(sure.var(axis=1) / PART + confidence[known].var() / SAMPLES)
+        drop = sum(lost) / 2 > np.maximum(spec.estimated_drop.max, z * (atc_error + doc_error) / 2)
         alarms = {"input_shift": has_alarm(beyond, spec), "estimated_drop": has_alarm(drop, spec)}
         for name, is_alarm in alarms.items():
             weeks[name] += is_alarm
         weeks["either"] += any(alarms.values())
-    print(json.dumps({"weeks": arguments.weeks, "windows a week": WINDOWS_A_WEEK, "rows a window": PART, **weeks}))
-    print(json.dumps({"stated": spec.false_alarms, "had": weeks["either"] / arguments.weeks}))
+        if week % 100 == 0 or week == arguments.weeks:
+            settings = {"stated": spec.false_alarms, "windows a week": WINDOWS_A_WEEK, "rows a window": PART}
+            print(json.dumps({"weeks": week, **weeks, **settings}), flush=True)
 
 
 def has_alarm(flags: Array, spec: MonitorSpec) -> bool:

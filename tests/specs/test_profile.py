@@ -64,7 +64,7 @@ def test_a_gate_at_zero_is_still_a_gate() -> None:
 
 
 KNOWN = (
-    "known keys: accelerator, cost, default, families, gates, probe, prune, quantize, recover, robustness, schema, "
+    "known keys: accelerator, cost, default, families, gates, monitor, probe, prune, quantize, recover, robustness, schema, "
     "summary"
 )
 

@@ -48,9 +48,11 @@ def work(root: Path, digest: str, threads: int, channel: socket.socket) -> None:
         _announce(channel, failure(error))
         return
     _announce(channel, model.metadata)
+    poll = select.poll()
+    poll.register(channel, select.POLLIN)
     while True:
         if counter:
-            _wait(channel, counter)
+            _wait(poll, counter)
         requests = _receive(channel)
         if requests is None:
             break
@@ -66,10 +68,8 @@ def work(root: Path, digest: str, threads: int, channel: socket.socket) -> None:
         counter.close()
 
 
-def _wait(channel: socket.socket, counter: AnswerCounter) -> None:
+def _wait(poll: select.poll, counter: AnswerCounter) -> None:
     """Wait for a request, and write counts that are due meanwhile."""
-    poll = select.poll()
-    poll.register(channel, select.POLLIN)
     counter.tick()
     while counter.wait_s is not None and not poll.poll(1000 * counter.wait_s + 1):
         counter.tick()
