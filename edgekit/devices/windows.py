@@ -15,8 +15,8 @@ from edgekit.devices.protocol import Answer
 from edgekit.devices.runner_client import QUICK_S, Runner
 from edgekit.devices.transport import Transport
 from edgekit.errors import DeviceError, EdgekitError
+from edgekit.runner.counts.bins import FIXED, MAX_BINS, MAX_SIGNALS
 from edgekit.runner.layout import MANIFEST, MONITOR, SLOTS
-from edgekit.runner.watch.bins import FIXED, MAX_BINS, MAX_SIGNALS
 
 MOST = 1 << 53
 Tally = Annotated[int, Field(ge=0, le=MOST)]

@@ -15,7 +15,7 @@ import numpy as np
 from edgekit.monitor.distances import kolmogorov_smirnov, total_variation
 from edgekit.monitor.window_sum import WindowSum
 from edgekit.parity.statistics.estimate import Estimate, normal_quantile
-from edgekit.runner.watch.bins import FIXED, ReferenceAccuracy
+from edgekit.runner.counts.bins import FIXED, ReferenceAccuracy
 
 BEYOND = 0.5
 """KS distance of the confidence beyond which neither method has been seen to hold: no number is given."""

@@ -17,8 +17,8 @@ from edgekit.errors import DeviceError
 from edgekit.monitor.judgement import Judgement, judge
 from edgekit.monitor.window_store import WindowStore
 from edgekit.pipeline.each_device import DeviceResult, each_device
+from edgekit.runner.counts.bins import FrozenBins, digest_of
 from edgekit.runner.errors import RunnerError
-from edgekit.runner.watch.bins import FrozenBins, digest_of
 from edgekit.specs.monitor import MonitorSpec
 from edgekit.specs.spec import parse
 

@@ -13,8 +13,8 @@ from edgekit.monitor.shifts import LEAST_ROWS, SignalShift, quantities, signal_s
 from edgekit.monitor.window_sum import WindowSum, judged_windows
 from edgekit.parity.gate_texts import milliseconds, percent, points
 from edgekit.parity.statistics.estimate import normal_quantile
-from edgekit.runner.watch.bins import FrozenBins
-from edgekit.runner.watch.exponential_histogram import ExponentialHistogram
+from edgekit.runner.counts.bins import FrozenBins
+from edgekit.runner.counts.exponential_histogram import ExponentialHistogram
 from edgekit.specs.monitor import MonitorLimit, MonitorSpec
 
 Outcome = Literal["passed", "failed", "undecided", "not measurable"]

@@ -14,7 +14,7 @@ from functools import lru_cache
 import numpy as np
 
 from edgekit.ir.measurement import Array
-from edgekit.runner.watch.window_writer import WINDOW_S
+from edgekit.runner.counts.window_writer import WINDOW_S
 
 WEEK_S = 7 * 24 * 3600
 WINDOWS_A_WEEK = int(WEEK_S / WINDOW_S)

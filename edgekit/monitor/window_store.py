@@ -15,7 +15,7 @@ from edgekit.cache import storage_errors
 from edgekit.devices.windows import AnswerCounts, PulledWindows, TimeCounts, Window
 from edgekit.errors import StorageError
 from edgekit.permissions import private_folder
-from edgekit.runner.watch.bins import digest_of
+from edgekit.runner.counts.bins import digest_of
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS windows (

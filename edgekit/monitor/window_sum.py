@@ -9,7 +9,7 @@ import numpy as np
 
 from edgekit.devices.windows import AnswerCounts
 from edgekit.ir.measurement import Array
-from edgekit.runner.watch.bins import FrozenBins
+from edgekit.runner.counts.bins import FrozenBins
 
 TEXTURE = 100
 """Pairs of neighbours in time from which on it is told how much alike they are."""

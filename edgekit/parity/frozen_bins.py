@@ -14,9 +14,9 @@ import numpy as np
 from edgekit.ir.measurement import Array
 from edgekit.ir.signature import TensorSpec
 from edgekit.parity.calibration.temperature import fit_temperature
-from edgekit.runner.watch.bins import CountedInput, FrozenBins, ReferenceAccuracy, ScoreRule, SignalBins
-from edgekit.runner.watch.signals import answer_signals, counted_input, input_signals, output_signals
-from edgekit.runner.watch.window import AnswerWindow
+from edgekit.runner.counts.bins import CountedInput, FrozenBins, ReferenceAccuracy, ScoreRule, SignalBins
+from edgekit.runner.counts.signals import answer_signals, counted_input, input_signals, output_signals
+from edgekit.runner.counts.window import AnswerWindow
 from edgekit.tasks.class_scores import ClassScores, form_of, whole_samples
 from edgekit.tasks.class_scores import refusal as score_refusal
 

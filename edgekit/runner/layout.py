@@ -6,7 +6,7 @@ ROOT/probe/NAME        an unpacked bundle that is measured and never served
 SLOT/manifest.json     what a bundle holds; SLOT/manifest.sig its signatures; SLOT/engine.json its engine plan
 SLOT/npu.json          the context binaries in it, for the NPUs of named chips
 SLOT/monitor.json      the bins that the served model's inputs and answers are counted in
-ROOT/watch             the counts, a file a window
+ROOT/counts             the counts, a file a window
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ SIGNATURE = "manifest.sig"
 PLAN = "engine.json"
 CONTEXTS = "npu.json"
 MONITOR = "monitor.json"
-WATCH = "watch"
+COUNTS = "counts"
 NPU = "npu"
 """Folder of the context binaries in a slot."""
 SLOTS = ("a", "b")

@@ -12,12 +12,12 @@ import numpy as np
 
 from edgekit.bundle.archive import Bundle
 from edgekit.bundle.keys import KeyStore
+from edgekit.runner.counts import answer_counter
+from edgekit.runner.counts.answer_counter import AnswerCounter
 from edgekit.runner.model.manifest import read_manifest
 from edgekit.runner.model.sequences import read_steps
 from edgekit.runner.model.tensors import real, row
 from edgekit.runner.runtimes.model import LoadedModel
-from edgekit.runner.watch import answer_counter
-from edgekit.runner.watch.answer_counter import AnswerCounter
 
 WARM = 3
 """Blocks that settle how seldom inputs are measured."""

@@ -30,13 +30,13 @@ from edgekit.perturb.draws import sample_keys
 from edgekit.perturb.input_domain import input_domains
 from edgekit.perturb.registry import perturbation_plan
 from edgekit.pipeline.bundle_with_bins import SAMPLES
+from edgekit.runner.counts.bins import FrozenBins
+from edgekit.runner.counts.signals import answer_signals, input_signals
+from edgekit.runner.counts.window import AnswerWindow
 from edgekit.runner.layout import MONITOR
 from edgekit.runner.model.manifest import read_manifest
 from edgekit.runner.model.tensors import real, row
 from edgekit.runner.runtimes.model import LoadedModel
-from edgekit.runner.watch.bins import FrozenBins
-from edgekit.runner.watch.signals import answer_signals, input_signals
-from edgekit.runner.watch.window import AnswerWindow
 from edgekit.samples import Samples, load_samples
 from edgekit.specs.monitor import MonitorSpec
 from edgekit.specs.project import Project

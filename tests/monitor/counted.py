@@ -8,9 +8,9 @@ import numpy as np
 
 from edgekit.devices.windows import AnswerCounts, TimeCounts
 from edgekit.ir.measurement import Array
-from edgekit.runner.watch.bins import FrozenBins
-from edgekit.runner.watch.exponential_histogram import ExponentialHistogram
-from edgekit.runner.watch.window import AnswerWindow
+from edgekit.runner.counts.bins import FrozenBins
+from edgekit.runner.counts.exponential_histogram import ExponentialHistogram
+from edgekit.runner.counts.window import AnswerWindow
 
 HEAD = {"schema": 1, "bundle": "a" * 64, "seconds": 900.0, "open": False, "pid": 1, "boot": "", "lost_rows": 0}
 

@@ -17,7 +17,7 @@ from edgekit.monitor.quiet_null import distance_bound, window_level
 from edgekit.monitor.shifts import CLASSES, signal_words
 from edgekit.monitor.window_sum import WindowSum
 from edgekit.parity.frozen_bins import freeze_bins
-from edgekit.runner.watch.bins import FrozenBins
+from edgekit.runner.counts.bins import FrozenBins
 from edgekit.specs.monitor import MonitorLimit, MonitorSpec
 from tests.monitor.counted import answer_window, classified, time_window
 

@@ -10,11 +10,11 @@ import pytest
 
 from edgekit.bundle.archive import Bundle
 from edgekit.bundle.keys import KeyStore
-from edgekit.runner.watch.bins import FrozenBins, digest_of
-from edgekit.runner.watch.signals import answer_signals
-from edgekit.runner.watch.time_counter import TimeCounter
-from edgekit.runner.watch.window import AnswerWindow
-from edgekit.runner.watch.window_writer import WindowWriter
+from edgekit.runner.counts.bins import FrozenBins, digest_of
+from edgekit.runner.counts.signals import answer_signals
+from edgekit.runner.counts.time_counter import TimeCounter
+from edgekit.runner.counts.window import AnswerWindow
+from edgekit.runner.counts.window_writer import WindowWriter
 from tests.conftest import Built, Command
 
 ROWS = 300
@@ -71,7 +71,7 @@ def test_a_device_is_judged_by_what_it_counted(command: Command, built: Built, t
     gates = {gate["name"]: gate["outcome"] for gate in only["gates"]}
     assert (gates["input_shift"], gates["error_rate"]) == ("failed", "passed")
     # Asked again, nothing is counted twice; read windows that the device loses are kept here.
-    for path in (root / "watch").glob("0*.json"):
+    for path in (root / "counts").glob("0*.json"):
         path.unlink()
     ended = command("monitor", "--device", device)
     assert ended.code == 1
@@ -88,7 +88,7 @@ def test_one_device_that_drifts_is_named_among_others(command: Command, built: B
     serve(opened(built), tmp_path / "sound", windows=1)
     serve(opened(built), tmp_path / "dark", dark=True)
     # What a device says of itself is not believed where it makes no sense.
-    odd = tmp_path / "sound" / "watch" / "000000000001.json"
+    odd = tmp_path / "sound" / "counts" / "000000000001.json"
     odd.write_text(json.dumps({**json.loads(odd.read_text()), "above": 10**6}))
     ended = command("monitor", *(word for device in devices for word in ("--device", device)), "--json")
     assert ended.code == 1

@@ -64,8 +64,8 @@ def test_a_gate_at_zero_is_still_a_gate() -> None:
 
 
 KNOWN = (
-    "known keys: accelerator, cost, default, families, gates, monitor, probe, prune, quantize, recover, robustness, schema, "
-    "summary"
+    "known keys: accelerator, cost, default, families, gates, monitor, probe, prune, quantize, recover, robustness, "
+    "schema, summary"
 )
 
 

@@ -16,7 +16,7 @@ class ModelStatistics:
         self._total_ns = dict.fromkeys(PARTS, 0)
         self._executions, self._last_ms = 0, 0
         self.lost_rows = 0
-        """Requests that are missing in the counts of ROOT/watch: its disk was full, or failed."""
+        """Requests that are missing in the counts of ROOT/counts: its disk was full, or failed."""
 
     def succeeded(self, whole_ns: int, queue_ns: int, input_ns: int, infer_ns: int, output_ns: int) -> None:
         """Count a request that was answered. whole_ns: from its arrival to its answer; the others are parts of it."""

@@ -15,8 +15,8 @@ from .frame import COUNT, REQUEST, answer_frame
 from .served_slot import read_served
 
 if TYPE_CHECKING:
+    from ..counts.answer_counter import AnswerCounter
     from ..model.tensors import Array
-    from ..watch.answer_counter import AnswerCounter
     from .committed_model import CommittedModel
     from .tensor_message import InferRequest, TensorMessages
 
@@ -34,7 +34,7 @@ def work(root: Path, digest: str, threads: int, channel: socket.socket) -> None:
     digest: the bundle that the server wants; another one is refused.
     """
     try:
-        from ..watch.answer_counter import AnswerCounter
+        from ..counts.answer_counter import AnswerCounter
         from .committed_model import CommittedModel
         from .tensor_message import TensorMessages
 

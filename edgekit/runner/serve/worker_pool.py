@@ -10,7 +10,7 @@ from collections import deque
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ..watch.time_counter import TimeCounter
+from ..counts.time_counter import TimeCounter
 from .frame import WorkerAnswer
 from .statistics import ModelStatistics
 from .worker_process import Ticket, WorkerProcess

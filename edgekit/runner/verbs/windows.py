@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from ..counts.window_folder import WindowFolder
 from ..errors import RunnerError
 from ..slots import state
-from ..watch.window_folder import WindowFolder
 
 
 def windows(root: Path, after: str | None, acknowledge: str | None) -> dict[str, Any]:

@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 
 from edgekit.ir.measurement import Array
+from edgekit.runner.counts.bins import digest_of
 from edgekit.runner.verbs.windows import windows
-from edgekit.runner.watch.bins import digest_of
 from tests.runner import slot
 from tests.runner.conftest import Bare
+from tests.runner.counts.small_bins import frozen, scores_of
 from tests.runner.serve.served_root import commit, infer, serving
-from tests.runner.watch.small_bins import frozen, scores_of
 
 
 def test_what_was_answered_is_counted_and_nothing_of_it_is_kept(bare: Bare, tmp_path: Path) -> None:
@@ -46,7 +46,7 @@ def test_what_was_answered_is_counted_and_nothing_of_it_is_kept(bare: Bare, tmp_
     assert 0 < answers[0]["input_rows"] <= 90
     assert sum(sum(each["latency_ns"]["bucket_counts"]) for each in times) == 30
     assert sum(each["refused"] for each in times) == 1
-    files = b"".join(path.read_bytes() for path in (root / "watch").rglob("*") if path.is_file())
+    files = b"".join(path.read_bytes() for path in (root / "counts").rglob("*") if path.is_file())
     assert b"visitor" not in files
     assert b"0.1234" not in files
     assert len(files) < 8192
@@ -55,14 +55,14 @@ def test_what_was_answered_is_counted_and_nothing_of_it_is_kept(bare: Bare, tmp_
 def test_a_full_disk_costs_counts_and_no_answer(bare: Bare, tmp_path: Path) -> None:
     root = tmp_path / "root"
     commit(root, bins=frozen().to_bytes())
-    (root / "watch").write_text("a file where the folder should be")
+    (root / "counts").write_text("a file where the folder should be")
     with serving(bare, root, "--workers", 1) as server:
         server.wait_ready()
         with contextlib.closing(server.connect()) as connection:
             assert infer(connection, slot.inputs(70)).status == 200
         log = server.log.read_text()
     assert "Traceback" not in log
-    assert (root / "watch").is_file()
+    assert (root / "counts").is_file()
     assert windows(root, None, None)["windows"] == []
     assert os.path.exists(root / "current")  # noqa: PTH110 a link
 

@@ -9,7 +9,7 @@ import numpy as np
 from edgekit.ir.measurement import Array
 from edgekit.ir.signature import TensorSpec
 from edgekit.parity.frozen_bins import freeze_bins
-from edgekit.runner.watch.bins import FrozenBins
+from edgekit.runner.counts.bins import FrozenBins
 from edgekit.specs.monitor import MonitorSpec
 from tests.runner import slot
 

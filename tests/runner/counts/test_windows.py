@@ -10,13 +10,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from edgekit.runner.counts import answer_counter, window_folder
+from edgekit.runner.counts.answer_counter import AnswerCounter
+from edgekit.runner.counts.exponential_histogram import ExponentialHistogram
+from edgekit.runner.counts.time_counter import TimeCounter
+from edgekit.runner.counts.window_folder import WindowFolder
+from edgekit.runner.counts.window_writer import WindowWriter
 from edgekit.runner.verbs.windows import windows
-from edgekit.runner.watch import answer_counter, window_folder
-from edgekit.runner.watch.answer_counter import AnswerCounter
-from edgekit.runner.watch.exponential_histogram import ExponentialHistogram
-from edgekit.runner.watch.time_counter import TimeCounter
-from edgekit.runner.watch.window_folder import WindowFolder
-from edgekit.runner.watch.window_writer import WindowWriter
 
 
 def written(root: Path, rows: int) -> None:
@@ -47,7 +47,7 @@ def test_a_window_that_goes_on_is_told_apart_from_one_whose_writer_was_killed(tm
     writer.flush()
     (only,) = windows(tmp_path, None, None)["windows"]
     assert only["rows"] == 9
-    file = next((tmp_path / "watch").glob("0*.json"))
+    file = next((tmp_path / "counts").glob("0*.json"))
     file.write_text(json.dumps({**json.loads(file.read_text()), "pid": 2**22 + 1}))
     assert [each["open"] for each in windows(tmp_path, None, None)["windows"]] == [False]
 
@@ -70,7 +70,7 @@ def test_the_oldest_windows_go_and_count_as_lost_unless_they_were_read(
 def test_a_damaged_window_is_lost_and_keeps_no_other(tmp_path: Path, damage: bytes) -> None:
     for rows in (1, 2, 3):
         written(tmp_path, rows)
-    sorted((tmp_path / "watch").glob("0*.json"))[1].write_bytes(damage)
+    sorted((tmp_path / "counts").glob("0*.json"))[1].write_bytes(damage)
     answer = windows(tmp_path, None, None)
     assert ([each["rows"] for each in answer["windows"]], answer["lost"]) == ([1, 3], 1)
     assert windows(tmp_path, None, None)["lost"] == 1
@@ -113,7 +113,7 @@ def test_a_counter_that_fails_says_so_once_and_lets_answers_pass(
     from typing import Any, cast
 
     from tests.runner import slot
-    from tests.runner.watch.small_bins import frozen
+    from tests.runner.counts.small_bins import frozen
 
     manifest = cast(Any, Named(sampled=[Named(name="image"), Named(name="bias")], reported=[Named(name="scores")]))
     counter = AnswerCounter(tmp_path, "d" * 64, frozen(), "b" * 64, manifest)
@@ -153,4 +153,4 @@ def test_files_of_counts_are_their_owners_alone(tmp_path: Path) -> None:
         written(tmp_path, 1)
     finally:
         os.umask(mask)
-    assert {path.stat().st_mode & 0o077 for path in (tmp_path / "watch").iterdir()} == {0}
+    assert {path.stat().st_mode & 0o077 for path in (tmp_path / "counts").iterdir()} == {0}

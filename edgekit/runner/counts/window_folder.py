@@ -1,4 +1,4 @@
-"""Files of windows in ROOT/watch: a number each, so many at most, whole after a power cut."""
+"""Files of windows in ROOT/counts: a number each, so many at most, whole after a power cut."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 from ..errors import RunnerError
 from ..files.durable import read_json, write_json
-from ..layout import WATCH
+from ..layout import COUNTS
 
 MAX_FILES = 4096
 """Windows that a device keeps: of five writers and a quarter of an hour each, more than a week."""
@@ -29,7 +29,7 @@ class WindowFolder:
     """
 
     def __init__(self, root: Path) -> None:
-        self.path = root / WATCH
+        self.path = root / COUNTS
 
     @property
     def epoch(self) -> str:

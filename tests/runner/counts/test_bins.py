@@ -10,12 +10,12 @@ import pytest
 
 from edgekit.ir.signature import TensorSpec
 from edgekit.parity.frozen_bins import freeze_bins
+from edgekit.runner.counts.bins import FIXED, FrozenBins, ScoreRule
+from edgekit.runner.counts.signals import answer_signals, counted_input, input_signals
+from edgekit.runner.counts.window import FEWEST, AnswerWindow
 from edgekit.runner.errors import RunnerError
-from edgekit.runner.watch.bins import FIXED, FrozenBins, ScoreRule
-from edgekit.runner.watch.signals import answer_signals, counted_input, input_signals
-from edgekit.runner.watch.window import FEWEST, AnswerWindow
 from tests.runner import slot
-from tests.runner.watch.small_bins import frozen, scores_of
+from tests.runner.counts.small_bins import frozen, scores_of
 
 
 @pytest.fixture(scope="module")
