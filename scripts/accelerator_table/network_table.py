@@ -54,8 +54,8 @@ def measured(files: NetworkFiles, variant: Variant) -> Row:
         return Row(*begin, "", f"refused, {failed.words}", "", failed.sentence)
     left = ", ".join(f"{count} {kind}" for kind, count in answer["left"])
     taken = f"{answer['taken']} of {answer['operators']}"
-    figures = (_words(answer.get(name)) for name in ("cpu_db", "there_db", "sqnr_db"))
-    return Row(*begin, *figures, f"all {taken.split()[0]}" if not left else f"{taken}; left: {left}")
+    cpu, there, alike = (_words(answer.get(name)) for name in ("cpu_db", "there_db", "sqnr_db"))
+    return Row(*begin, cpu, there, alike, f"all {taken.split()[0]}" if not left else f"{taken}; left: {left}")
 
 
 def wanted(names: Sequence[str]) -> list[Network]:
