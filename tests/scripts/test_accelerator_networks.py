@@ -13,11 +13,11 @@ from scripts.accelerator_table.networks import ALIKE_DB, EXACT_DB
 
 ROWS = recorded()
 FARTHER = {("BERT-mini", "uint16", "Hexagon v75"), ("BERT-mini", "int8", "LiteRT's GPU")}
-"""Rows that lose more than ALIKE_DB; the page says by which operator."""
+"""Rows that lose more than ALIKE_DB, which the page names."""
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: "-".join(row[:3]))
-def test_an_accelerator_is_as_near_as_the_cpu_or_the_page_says_where_it_loses(row: Row) -> None:
+def test_an_accelerator_is_as_near_as_the_cpu_or_named(row: Row) -> None:
     if row.loss_db is None:
         assert row.there.startswith("refused, ")
         assert row.operators
