@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import PurePosixPath
 from typing import Any, TypeVar, assert_never, get_args
 
@@ -13,6 +14,7 @@ from pydantic import ValidationError
 from edgekit.devices.provider_hints import provider_hint
 from edgekit.devices.transport import Completed, Transport
 from edgekit.errors import (
+    AcceleratorCrashed,
     AcceleratorHung,
     AcceleratorLibraryMissing,
     AcceleratorMemory,
@@ -40,7 +42,8 @@ from edgekit.errors import (
 from edgekit.errors.extras import extra_hint
 from edgekit.ir.record_fault import first_fault
 from edgekit.runner.errors import ErrorKind
-from edgekit.runner.model.accelerator import QNN_HTP
+from edgekit.runner.machine.timed_child import FAULTS
+from edgekit.runner.model.accelerator import CPU, QNN_HTP
 from edgekit.specs.spec import Spec
 from edgekit.untrusted import json_text
 from edgekit.untrusted.sanitize import MAX_WORDS, last_lines, line
@@ -53,6 +56,9 @@ ERROR_KINDS: tuple[ErrorKind, ...] = get_args(ErrorKind)
 MEMORY = "did it run out of memory? end other programs on the device, or build a smaller model"
 HEXAGON_FORMATS = "build it for a target of that chip: edgekit build --target snapdragon-8-gen-3 --backend onnx"
 DRIVER = "install the driver of its GPU; --accelerator-option vulkan=swiftshader runs on one in software"
+OLD_DRIVER = "is its driver current? --accelerator cpu runs without it"
+CRASHES = frozenset(status for fault in FAULTS for status in (-fault, 128 + fault))
+"""Exit statuses of a runner that crashed: here, and as a shell on a device tells them."""
 NPU_HINTS: Mapping[str, str] = {
     "library": "pip install --force-reinstall onnxruntime-qnn==2.7.0; --accelerator cpu runs without it",
     "driver": "docs/accelerators.md has the chips; --accelerator cpu runs without it",
@@ -82,12 +88,14 @@ class Runner:
         """Call a verb of the runner, and parse its answer.
 
         answer: type of the answer. argv: the verb and its arguments. timeout: seconds. Raises DeviceBusy,
-        StorageError or a kind of BundleError where that is the reason, else `failure`; `silence`, if given, where the
-        runner ended without an answer.
+        StorageError or a kind of BundleError where that is the reason, AcceleratorCrashed where one was asked for and
+        the runner crashed, else `failure`; `silence`, if given, where the runner ended without an answer.
         """
         completed = self._run(argv, timeout)
         document = _document(completed)
         if document is None:
+            if completed.returncode in CRASHES and _is_accelerated(argv):
+                raise AcceleratorCrashed(f"{self.transport.url}: the runner {_ending(completed)}", hint=OLD_DRIVER)
             killed = completed.returncode == -signal.SIGKILL
             hint = MEMORY if killed else f"edgekit device ping {self.transport.url} says what runs there"
             raise (silence or failure)(f"{self.transport.url}: the runner {_ending(completed)}", hint=hint)
@@ -116,6 +124,12 @@ def _document(completed: Completed) -> dict[str, Any] | None:
     except ValueError:
         return None
     return document if isinstance(document, dict) else None
+
+
+def _is_accelerated(argv: tuple[object, ...]) -> bool:
+    """Tell whether a call of the runner names an accelerator."""
+    named = dict(pairwise(argv)).get("--accelerator", CPU)
+    return named != CPU
 
 
 def _ending(completed: Completed) -> str:
@@ -195,7 +209,9 @@ def _refusal(
         case "operators":
             return OperatorsRefused(message, hint="--accelerator cpu, or let the CPU run the rest: leave out cpu=false")
         case "hung":
-            return AcceleratorHung(message, hint="is its driver current? --accelerator cpu runs without it")
+            return AcceleratorHung(message, hint=OLD_DRIVER)
+        case "crashed":
+            return AcceleratorCrashed(message, hint=OLD_DRIVER)
         case "nan":
             return AcceleratorNotFinite(message, hint="--accelerator-option enforce_f32=true, or --accelerator cpu")
         case "package":

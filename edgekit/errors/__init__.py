@@ -86,6 +86,7 @@ Errors that edgekit raises on purpose, a module per wing:
     - AcceleratorPackageMissing EK425  a package that drives it is not installed
     - ContextMismatch        EK426  a context binary is for another NPU or SDK
     - NumberFormatRefused    EK427  the accelerator computes in other number formats
+    - AcceleratorCrashed     EK430  the accelerator's library or driver crashed
   x EmulationError           a device could not be emulated; exit 3
     - ToolsMissing           EK601  QEMU, or another tool, is missing or too old
     - PortTaken              EK602  another program listens where the device should
@@ -151,6 +152,7 @@ from edgekit.errors.compiler import (
     WeightsMismatch,
 )
 from edgekit.errors.device import (
+    AcceleratorCrashed,
     AcceleratorHung,
     AcceleratorLibraryMissing,
     AcceleratorMemory,
@@ -221,6 +223,7 @@ from edgekit.errors.usage import (
 )
 
 __all__ = [
+    "AcceleratorCrashed",
     "AcceleratorDisagreement",
     "AcceleratorHung",
     "AcceleratorLibraryMissing",

@@ -201,6 +201,15 @@ class NumberFormatRefused(DeviceError):
     code = "EK427"
 
 
+class AcceleratorCrashed(DeviceError):
+    """The accelerator's library or driver crashed, and the program that ran the model ended by a signal.
+
+    A device that chooses by itself stays on its CPU then, with the reason in its history.
+    """
+
+    code = "EK430"
+
+
 class EmulationError(EdgekitError):
     """A device could not be emulated on this machine."""
 

@@ -2,9 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from edgekit.devices.accelerator_choice import keep_cpu
+from edgekit.devices.flash import Installation
 from edgekit.devices.protocol import AcceleratorChosen
+from edgekit.errors import (
+    AcceleratorCrashed,
+    AcceleratorHung,
+    AcceleratorMemory,
+    AcceleratorMissing,
+    AcceleratorNotFinite,
+    OperatorsRefused,
+)
 from edgekit.parity.accelerator_readings import CPU, AcceleratorTrial
 from edgekit.report.report import Report
+
+FAILURES = (
+    AcceleratorCrashed,
+    AcceleratorHung,
+    AcceleratorMemory,
+    AcceleratorMissing,
+    AcceleratorNotFinite,
+    OperatorsRefused,
+)
+"""Errors of an accelerator that leave the CPU of the same device as it was."""
 
 
 def accelerator_trial(chosen: AcceleratorChosen | None, agreement: float | None) -> AcceleratorTrial | None:
@@ -26,12 +48,21 @@ def accelerator_remark(chosen: AcceleratorChosen | None) -> str | None:
     return f"it runs on {'the CPU' if chosen.kind == CPU else chosen.kind}: {chosen.why}{energy}"
 
 
-def refusal(report: Report, chosen: AcceleratorChosen | None) -> str | None:
-    """Reason to try the same bundle on the CPU, or None.
+def report_of_choice(
+    judged: Callable[[AcceleratorChosen | None], Report], chosen: AcceleratorChosen | None, installation: Installation
+) -> Report:
+    """Report on what the device chose, by `judged`.
 
-    There is one where the device chose an accelerator by itself, and the verdict on it is not `passed`.
+    Where the device chose an accelerator by itself, and it fails or the verdict on it is not `passed`, the device keeps
+    its CPU, with the reason in its history, and the report is on that. Raises what `judged` does.
     """
-    if chosen is None or chosen.told or chosen.kind == CPU or report.verdict == "passed":
-        return None
+    if chosen is None or chosen.told or chosen.kind == CPU:
+        return judged(chosen)
+    try:
+        report = judged(chosen)
+    except FAILURES as error:
+        return judged(keep_cpu(installation, f"on {chosen.kind}: {error}"))
+    if report.verdict == "passed":
+        return report
     missed = [gate.name for gate in report.gates if gate.outcome in ("failed", "undecided")]
-    return f"on {chosen.kind} the verdict is {report.verdict}: {', '.join(missed)}"
+    return judged(keep_cpu(installation, f"on {chosen.kind} the verdict is {report.verdict}: {', '.join(missed)}"))

@@ -8,12 +8,13 @@ from edgekit.bundle.archive import Bundle
 from edgekit.bundle.manifest import Manifest
 from edgekit.devices.accelerator_choice import choose_accelerator, equipped, on_choice
 from edgekit.devices.device import connect
-from edgekit.devices.flash import Installation, flash, manifest_of, ready, serving
+from edgekit.devices.flash import Installation, commit, flash, manifest_of, ready, serving
 from edgekit.devices.packs.recipe import recipe_for
 from edgekit.devices.transport import Transport
 from edgekit.errors import UnknownName
 from edgekit.ir.artifact import Format
 from edgekit.pipeline.accelerator_trial import accelerator_remark
+from edgekit.pipeline.commit_or_rollback import take_back
 from edgekit.specs.accelerator import AUTO, AcceleratorChoice
 from edgekit.specs.catalog import Catalog
 
@@ -25,15 +26,24 @@ def deploy(
 
     device: a name or URL. runtime: `auto`, `system` or a distribution's name; None for the target's default.
     keep_trial: leave it on trial, not committed. accelerator: what it is to run on; `auto` has the device measure what
-    it has, unless it did so before. Raises what `connect` and `devices.flash.flash` raise, UnknownName or
-    OptionError for a runtime that does not exist or does not run the bundle's format.
+    it has, unless it did so before; where one that is named fails, the bundle is taken back. Raises what `connect` and
+    `devices.flash.flash` raise, UnknownName or OptionError for a runtime that does not exist or does not run the
+    bundle's format.
     """
     check_runtime(runtime, bundle.manifest.format)
     with connect(device) as transport:
         chosen = runtime_for(bundle.manifest, transport, runtime)
-        accelerator.request(bundle.manifest.format)
-        installation = flash(bundle, transport, chosen, serve=not keep_trial)
-        choice = choose_accelerator(installation, bundle.manifest, accelerator)
+        told = accelerator.request(bundle.manifest.format) is not None
+        # What a person names may fail there: the bundle is served once it has run on that.
+        installation = flash(bundle, transport, chosen, serve=not keep_trial and not told)
+        try:
+            choice = choose_accelerator(installation, bundle.manifest, accelerator)
+        except BaseException as error:
+            take_back(installation, error)
+            raise
+        if told and not keep_trial and not installation.committed:
+            commit(installation)
+            installation = replace(installation, committed=True)
         return replace(on_choice(installation, choice), choice=accelerator_remark(choice))
 
 

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from edgekit.bundle.archive import Bundle
 from edgekit.bundle.signing import SigningKey
-from edgekit.devices.accelerator_choice import choose_accelerator, keep_cpu, on_choice
+from edgekit.devices.accelerator_choice import choose_accelerator, on_choice
 from edgekit.devices.device import connect
 from edgekit.devices.emulation.transport import Emulated
 from edgekit.devices.flash import Installation, flash
@@ -25,7 +25,7 @@ from edgekit.measure.serving.reference import open_reference
 from edgekit.measure.shards import shards_in
 from edgekit.parity.gate_inputs import FloatRecord
 from edgekit.parity.generation_record import GenerationRecord, generation_record
-from edgekit.pipeline.accelerator_trial import accelerator_remark, refusal
+from edgekit.pipeline.accelerator_trial import accelerator_remark, report_of_choice
 from edgekit.pipeline.accuracy_budget import affordable, is_large
 from edgekit.pipeline.both_endpoints import BothEndpoints, Respondent
 from edgekit.pipeline.build import compilation_of, eager_answers, eager_respondent, evaluation
@@ -144,10 +144,7 @@ def run(
                 evidence = stopping.of_answered(evidence) if stopping else evidence
                 return decide(compilation, compiled, bundle, evidence, _shown(device.url), staging)
 
-            report = judged(chosen)
-            why = refusal(report, chosen)
-            if why:
-                report = judged(keep_cpu(installation, why))
+            report = report_of_choice(judged, chosen, installation)
             outcome = commit_or_roll_back(installation, report, trial.commit)
             if outcome:
                 trial.tell(outcome)

@@ -37,6 +37,7 @@ ErrorKind = Literal[
     "package",
     "context",
     "formats",
+    "crashed",
 ]
 """Word by which the host tells one failure from another.
 
@@ -59,7 +60,7 @@ library     the runtime lacks its library for it            operators   it refus
 driver      the system has no driver for it                 hung        it gave no answer within the time limit
 adapter     the driver finds no device                      nan         it answers numbers that are not finite
 package     a package that drives it is not installed       formats     it computes in other number formats
-context     a binary for another accelerator or SDK
+context     a binary for another accelerator or SDK         crashed     it ended the process by a signal
 """
 
 

@@ -36,7 +36,12 @@ OPTIONS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "vulkan": ("system", SWIFTSHADER),
         "time_limit": (SECONDS,),
     },
-    QNN_HTP: {"soc": tuple(SOCS), "cpu": ("true", "false"), "context": ("true", "false")},
+    QNN_HTP: {
+        "soc": tuple(SOCS),
+        "cpu": ("true", "false"),
+        "context": ("true", "false"),
+        "time_limit": (SECONDS,),
+    },
     WEBGPU: {"cpu": ("true", "false"), "vulkan": ("system", SWIFTSHADER), "time_limit": (SECONDS,)},
 }
 """Options of a kind, with their values, the default first."""

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import NamedTuple, get_args
+from typing import Any, NamedTuple, get_args
 
 from edgekit.cache import Cache
 from edgekit.devices import debian
@@ -41,12 +41,12 @@ class Absent(Exception):
     """What a kind needs is not on this machine; the message says what."""
 
 
-def options_of(kind: str) -> tuple[str, ...]:
-    """Options of the runner by which a kind runs here without the hardware. Raises Absent."""
+def options_of(kind: str, chip: tuple[str, ...] = ("soc=SM8650",)) -> tuple[str, ...]:
+    """Options of the runner by which a kind runs here without the hardware; `chip` is an NPU's. Raises Absent."""
     if kind == "qnn-htp":
         if version_of(qnn_library.DISTRIBUTION) is None:
             raise Absent(f"{qnn_library.DISTRIBUTION} is not installed")
-        return ("soc=SM8650",)
+        return chip
     if kind == "webgpu" and version_of(webgpu.PROVIDER.package) is None:
         raise Absent(f"{webgpu.PROVIDER.package} is not installed")
     try:
@@ -74,30 +74,42 @@ def outcomes(kind: str, cells: Iterable[Cell], files: Files) -> dict[Cell, Outco
     results |= dict.fromkeys(untried, Outcome(BUILT))
     runnable = [cell for cell in folders if cell not in results]
     if runnable:
-        answers = _run(kind, [folders[cell] for cell in runnable], files.folder / "samples", options_of(kind))
-        results |= dict(zip(runnable, answers, strict=True))
+        told = answers(kind, [folders[cell] for cell in runnable], files.folder / "samples", options_of(kind))
+        results |= dict(zip(runnable, map(_outcome, told), strict=True))
     return results
 
 
-def _run(kind: str, folders: list[Path], samples: Path, options: tuple[str, ...]) -> list[Outcome]:
-    """Outcomes of the files in `folders`, in one process; another one goes on where a process ends."""
+def answers(
+    kind: str, folders: list[Path], samples: Path, options: tuple[str, ...], limit_s: float = LIMIT_S
+) -> list[dict[str, Any]]:
+    """What `scripts.accelerator_table.run` says of each file, in one process; another one goes on where one ends.
+
+    `ended` is the exit status of a process that ended.
+    """
     words = [sys.executable, "-m", "scripts.accelerator_table.run", kind, str(samples)]
-    results: list[Outcome] = []
+    results: list[dict[str, Any]] = []
     while len(results) < len(folders):
         rest = [str(folder) for folder in folders[len(results) :]]
         done = subprocess.run(
-            [*words, *rest, "--", *options], capture_output=True, text=True, timeout=LIMIT_S, check=False
+            [*words, *rest, "--", *options], capture_output=True, text=True, timeout=limit_s, check=False
         )
-        answers = [_outcome(json.loads(line)) for line in done.stdout.splitlines() if line.startswith("{")]
+        told = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
         # LiteRT ends a process by signal 11 that has loaded several files: only the first of one is its own fault.
-        results += answers[: len(rest)] or [Outcome("ended", f"the process ended with {done.returncode}")]
+        results += told[: len(rest)] or [{"ended": done.returncode}]
     return results
 
 
-def _outcome(answer: dict[str, str | float]) -> Outcome:
+def refused(answer: dict[str, Any]) -> Outcome | None:
+    """Outcome of a file that did not run: the code of its error, or `ended`; None if it ran."""
+    if "ended" in answer:
+        return Outcome("ended", f"the process ended with {answer['ended']}")
     failed = str(answer.get("failed", answer.get("kind", "")))
-    if failed in get_args(ErrorKind):
-        error = refusal("", {"kind": failed, "error": answer["error"]}, DeviceError, ())
-        return Outcome(error.code, str(answer["error"]))
-    decibel = min(float(answer["sqnr_db"]), 200.0)
-    return Outcome(f"{decibel:.0f} dB, {answer['taken']:.0f} of {answer['operators']:.0f}")
+    if failed not in get_args(ErrorKind):
+        return None
+    error = refusal("", {"kind": failed, "error": answer["error"]}, DeviceError, ())
+    return Outcome(error.code, str(answer["error"]))
+
+
+def _outcome(answer: dict[str, Any]) -> Outcome:
+    decibel = min(float(answer.get("sqnr_db", 0)), 200.0)
+    return refused(answer) or Outcome(f"{decibel:.0f} dB, {answer['taken']:.0f} of {answer['operators']:.0f}")

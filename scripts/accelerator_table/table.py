@@ -6,13 +6,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from edgekit.specs.accelerator_kind import KINDS
-from edgekit.specs.catalog import builtin_root
 from edgekit.specs.target import PRECISIONS
 from scripts.accelerator_table.cell import CATALOG, Cell, cells
+from scripts.accelerator_table.document import DOCUMENT, Section
 from scripts.accelerator_table.outcome import Outcome
 
-DOCUMENT = builtin_root() / "docs" / "accelerators.md"
-BEGIN, END = "<!-- scripts/accelerators: begin -->", "<!-- end -->"
+SECTION = Section("matrix")
 
 
 def text(outcomes: Mapping[Cell, Outcome]) -> str:
@@ -43,7 +42,7 @@ def trials() -> list[str]:
 
 def recorded(document: Path = DOCUMENT) -> dict[Cell, str]:
     """Words of every cell, as the document has them. Raises KeyError for a cell that it lacks."""
-    lines = document.read_text("utf-8").partition(BEGIN)[2].partition(END)[0].strip().partition("\n\n")[0].splitlines()
+    lines = SECTION.read(document).strip().partition("\n\n")[0].splitlines()
     table: dict[tuple[str, str, str], str] = {}
     for line in lines[2:]:
         backend, kind, *row = (part.strip() for part in line.strip("|").split("|"))
@@ -53,10 +52,7 @@ def recorded(document: Path = DOCUMENT) -> dict[Cell, str]:
 
 def write(outcomes: Mapping[Cell, Outcome], document: Path = DOCUMENT) -> None:
     """Replace what stands between the marks of the document."""
-    whole = document.read_text("utf-8")
-    before, _, rest = whole.partition(BEGIN)
-    after = rest.partition(END)[2]
-    document.write_text(f"{before}{BEGIN}\n{text(outcomes)}{END}{after}", "utf-8")
+    SECTION.write(text(outcomes), document)
 
 
 def _cell(sentence: str) -> str:

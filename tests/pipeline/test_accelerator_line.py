@@ -173,6 +173,22 @@ def test_a_verdict_that_fails_on_the_npu_is_made_again_on_the_cpu(bench: Bench) 
     assert "agreement" in bench.served["why"]
 
 
+def test_an_npu_that_crashes_after_it_was_chosen_leaves_the_verdict_to_the_cpu(bench: Bench) -> None:
+    bench.behaviour = "falls"
+    ran = bench.run()
+    assert ran.code == 0, ran.err + ran.out
+    assert bench.served["kind"] == "cpu"
+    assert "the runner was ended by signal 11" in bench.served["why"]
+    assert "the runner was ended by signal 11" in bench.command("history", "--device", bench.url).out
+    bundle = next((bench.folder / "out").glob("*.edgekit"))
+    named = bench.command("probe", bundle, "--device", bench.url, "--project", bench.options[1], "--accelerator", "npu")
+    assert "ended by signal 11" in named.refused("EK430", 3)
+    bench.behaviour = "crashes"
+    named = bench.command("flash", bundle, "--device", bench.url, "--accelerator", "npu")
+    assert "qnn-htp: the process died by signal 11" in named.refused("EK430", 3)
+    assert (bench.served["kind"], bench.status["current"]) == ("cpu", "a")
+
+
 def test_a_target_without_an_npu_is_asked_for_none(command: Command, small: Path, tmp_path: Path) -> None:
     argv = ("run", "--project", small, "--target", "host", "--backend", "executorch", "--out", tmp_path / "out")
     refusal = command(*argv, "--accelerator", "npu", "--device", f"local://{tmp_path / 'device'}").refused("EK414", 3)

@@ -1,9 +1,9 @@
 """A stand-in for an accelerator: a program in place of `-m runner` that runs `.onnx` on `qnn-htp` by the CPU.
 
 Its first argument says how it behaves: `rounds` (as a good one), `slow`, `leaves` (most operators), `software`, `lies`,
-`flips` (lies about what is no golden sample), `nan`, `hangs`, `dies`, `driver`, `library`, `missing`; its second is the
-folder or zip of the runner, the rest the runner's arguments. The CPU itself is slowed by two milliseconds, so that a
-good accelerator is the quicker one.
+`flips` (lies about what is no golden sample), `nan`, `hangs`, `dies` (it is killed), `crashes`, `falls` (crashes once
+it was chosen), `driver`, `library`, `missing`; its second is the folder or zip of the runner, the rest the runner's
+arguments. The CPU itself is slowed by two milliseconds, so that a good accelerator is the quicker one.
 
 Three more have a sensor of energy, by which an inference draws 3 mJ on the CPU: on the accelerator, 1 mJ with `saves`,
 which is slow, and 5 mJ with `draws`; `hides` is as `saves`, with a sensor that sees the processor only.
@@ -46,6 +46,8 @@ class StandIn(OnnxRuntime):
             raise RuntimeError("driver of another version")
         if BEHAVIOUR == "dies":
             os.kill(os.getpid(), signal.SIGKILL)
+        if BEHAVIOUR == "crashes" or (BEHAVIOUR == "falls" and sys.argv[3] != "slots"):
+            os.kill(os.getpid(), signal.SIGSEGV)
         call = super().load(manifest._replace(accelerator=None), threads)
         taken = 1 if BEHAVIOUR == "leaves" else 7
         self.accelerator = AcceleratorFacts(

@@ -17,13 +17,16 @@ from ..failure import ANSWER_FD, failure, write_answer
 
 LIMIT_BYTES = 1 << 20
 CHUNK_BYTES = 1 << 16
+FAULTS = (signal.SIGILL, signal.SIGTRAP, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGSEGV)
+"""Signals by which a library ends its process; the system that is short of memory takes another one."""
 
 
 def in_child(work: Callable[[], dict[str, Any]], limit_s: float) -> dict[str, Any]:
     """Run `work` in a forked child and return its document, which must be JSON.
 
     Call it before a runtime is imported: its threads would not come along. Raises RunnerError: what `work` raised;
-    hung after `limit_s` seconds, with the child killed; run if it died.
+    hung after `limit_s` seconds, with the child killed; crashed if a fault of its libraries ended it, run if anything
+    else did.
     """
     reader, writer = os.pipe()
     child = os.fork()
@@ -40,7 +43,8 @@ def in_child(work: Callable[[], dict[str, Any]], limit_s: float) -> dict[str, An
     if written is None:
         raise RunnerError("hung", f"there was no answer within {limit_s:g} s, and it was ended")
     if not written:
-        raise RunnerError("run", f"the process died{_cause(status)}")
+        crashed = os.WIFSIGNALED(status) and os.WTERMSIG(status) in FAULTS
+        raise RunnerError("crashed" if crashed else "run", f"the process died{_cause(status)}")
     document: dict[str, Any] = json.loads(written)
     if "error" in document and "kind" in document:
         raise RunnerError(document["kind"], document["error"])

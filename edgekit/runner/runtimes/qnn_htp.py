@@ -45,7 +45,8 @@ class QnnHtp:
     """onnxruntime on the NPU, with the CPU behind it for what the NPU does not take.
 
     Options of the request: `soc`, the chip whose NPU is emulated (on a device its own is used); `cpu`: `false` refuses
-    a model of which the CPU would run a part; `context`: `false` passes over the context binaries of a bundle.
+    a model of which the CPU would run a part; `context`: `false` passes over the context binaries of a bundle;
+    `time_limit`: seconds for loading and for one inference.
     """
 
     provider: str | None = None
@@ -66,13 +67,13 @@ class QnnHtp:
         graph = read_onnx_graph(manifest.model)
         context = self._context(manifest.model.parent, soc) if request.option("context", "true") == "true" else None
         file = context.file if context else manifest.model
-        watch = HangWatch()
-        with watch.within(LOAD_S, f"loading '{file.name}' on HTP"):
+        watch, limit_s = HangWatch(), float(request.option("time_limit", "0"))
+        with watch.within(limit_s or LOAD_S, f"loading '{file.name}' on HTP"):
             session = self._session(manifest, file, threads, soc, graph)
         self.accelerator = self._facts(session, graph, soc, emulated, context)
         self.provider = NAME if self.accelerator.taken else "cpu"
         self._check_share(request, manifest.model.name, graph)
-        return self._call(session, manifest, watch)
+        return self._call(session, manifest, watch, limit_s or INFERENCE_S)
 
     def trace(self, manifest: RunnerManifest, threads: int, scratch: Path) -> Trace:
         from .trace import Untraced
@@ -149,14 +150,14 @@ class QnnHtp:
             f"HTP takes {which} of '{name}', it leaves {named}{f' (too many axes: {high})' if high else ''}",
         )
 
-    def _call(self, session: Any, manifest: RunnerManifest, watch: HangWatch) -> Call:
+    def _call(self, session: Any, manifest: RunnerManifest, watch: HangWatch, limit_s: float) -> Call:
         names = [tensor.name for tensor in manifest.inputs]
         outputs = [tensor.name for tensor in manifest.outputs]
 
         def call(inputs: Sequence[Array]) -> list[Array]:
             feed = {name: inputs[i] for i, name in enumerate(names)}
             try:
-                with watch.within(INFERENCE_S, "an inference on HTP"):
+                with watch.within(limit_s, "an inference on HTP"):
                     results: list[Array] = session.run(outputs, feed)
             except Exception as error:
                 words = " ".join(str(error).split())[-SHOWN:]

@@ -86,6 +86,7 @@ def test_the_quicker_accelerator_is_kept_with_its_figures_and_runs_what_is_probe
         ("library", "'libQnnHtp.so' is not there"),
         ("driver", "driver of another version"),
         ("dies", "the process died by signal 9"),
+        ("crashes", "the process died by signal 11"),
         ("hangs", "no answer within 3 s"),
         ("nan", "answers NaN or infinity"),
         ("lies", "it answers otherwise than the CPU: -6.0 dB, 20 dB are needed"),
@@ -162,6 +163,7 @@ def test_what_a_person_names_is_taken_if_it_runs_and_kept_until_another_is_named
     assert (cpu["kind"], [each["kind"] for each in cpu["measured"]]) == ("cpu", ["cpu"])
     refused = device.choose("nan", "--told=qnn-htp", code=1)
     assert refused["kind"] == "nan"
+    assert device.choose("crashes", "--told=qnn-htp", code=1)["kind"] == "crashed"
     status = device.ask("nan", "slots", "status", device.root)["slots"]["a"]["accelerator"]
     assert (status["kind"], status["told"]) == ("cpu", True)
 
