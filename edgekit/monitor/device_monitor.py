@@ -67,7 +67,7 @@ def monitor(devices: Sequence[Destination], spec: MonitorSpec | None = None) -> 
     store = WindowStore.of_user()
 
     def one(device: str) -> tuple[ServedWindows, BundleJudgement]:
-        served = serve_windows(device, store)
+        served = served_windows(device, store)
         return served, judge_bundle([served], spec)
 
     results = each_device(devices, one)
@@ -80,7 +80,7 @@ def monitor(devices: Sequence[Destination], spec: MonitorSpec | None = None) -> 
     return MonitorResult(singles, together)
 
 
-def serve_windows(device: str, store: WindowStore) -> ServedWindows:
+def served_windows(device: str, store: WindowStore) -> ServedWindows:
     """Fetch the windows of a device into the store, and return those of the bundle that it serves.
 
     Raises DeviceError if it serves nothing, or its files are not those of its bundle, and what asking it raises.

@@ -17,8 +17,11 @@ from edgekit.tasks.classification import Classification
 from edgekit.tasks.label_arrays import is_labelled
 from edgekit.tasks.registry import task_of
 
-SAMPLES = 2000
-"""Evaluation samples that the bins are made of, whatever a build or a run is told to judge: it is the same bundle."""
+SAMPLES, LEAST = 2000, 256
+"""Evaluation samples that the bins are made of, at most and at least where the set has them, whatever a build or a run
+is told to judge: it is the same bundle."""
+MACS = 2e11
+"""Multiply-accumulates that answering them may take: a minute of a core. By a clock it would be another bundle."""
 VERSION = 1
 """Version of what is computed below, for the cache."""
 
@@ -34,7 +37,9 @@ def _bins(compilation: Compilation, compiled: Compiled) -> bytes | None:
     project = request.project
     if project.state:
         return None
-    data = CachedData(project, line, "evaluation", SAMPLES)
+    each = compiled.artifact.placement.macs
+    count = min(SAMPLES, max(LEAST, int(MACS / each))) if each else SAMPLES
+    data = CachedData(project, line, "evaluation", count)
     limits = request.profile.monitor.model_dump(mode="json")
 
     def draft() -> Bundle:

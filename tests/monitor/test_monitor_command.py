@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgekit.bundle.archive import Bundle
+from edgekit.bundle.archive import Bundle, pack
 from edgekit.bundle.keys import KeyStore
+from edgekit.bundle.manifest import ManifestContent
 from edgekit.runner.counts.bins import FrozenBins, digest_of
 from edgekit.runner.counts.signals import answer_signals
 from edgekit.runner.counts.time_counter import TimeCounter
@@ -28,6 +29,15 @@ def home(places: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 def opened(built: Built) -> Bundle:
     return Bundle.open(built.bundle, KeyStore.of_user().trusted())
+
+
+def renamed(bundle: Bundle, folder: Path) -> Bundle:
+    """The same bundle by another name, signed by the user's key."""
+    key, _ = KeyStore.of_user().default()
+    fields = {name: getattr(bundle.manifest, name) for name in ManifestContent.model_fields}
+    content = ManifestContent.model_validate({**fields, "name": "older"})
+    files = {each.path: bundle.read(each.path) for each in bundle.manifest.files}
+    return pack(content, files, key, folder / "older.edgekit")
 
 
 def serve(bundle: Bundle, root: Path, dark: bool = False, windows: int = 3) -> None:
@@ -110,3 +120,29 @@ def test_bins_that_are_not_the_bundles_are_refused(command: Command, built: Buil
     ended = command("monitor", "--device", device)
     assert ended.code == 3
     assert "is not that of the bundle" in ended.err
+
+
+@pytest.mark.usefixtures("home")
+def test_an_alarm_rolls_back_only_when_asked_and_joins_the_history(
+    command: Command, built: Built, tmp_path: Path
+) -> None:
+    root = tmp_path / "device"
+    device = f"local://{root}"
+    older = renamed(opened(built), tmp_path)
+    assert command("flash", older.path, "--device", device).code == 0
+    assert command("flash", built.bundle, "--device", device).code == 0
+    serve(opened(built), root, dark=True)
+    told = command("monitor", "--device", device, "--on-alarm", "report")
+    assert told.code == 1
+    assert "edgekit rollback" not in told.out
+    ended = command("monitor", "--device", device, "--on-alarm", "rollback", "--json")
+    assert ended.code == 1
+    (rolled,) = ended.document["rolled_back"]
+    assert rolled["error"] is None
+    assert rolled["serves"]["digest"] == older.digest
+    event = command("history", "--device", device, "--json").document["history"][-1]
+    assert event["verdict"] == "rolled back"
+    assert event["detail"]["by"] == "monitor"
+    assert [missed["gate"] for missed in event["detail"]["missed"]] == ["input_shift"]
+    # What is served now has counted nothing: there is no second rollback.
+    assert command("monitor", "--device", device, "--on-alarm", "rollback", "--json").document["rolled_back"] == []
