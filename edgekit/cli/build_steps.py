@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from edgekit.api.build_session import BuildSession, build_cache
@@ -95,7 +96,15 @@ def print_reports(
 def rendered(
     suffix: str, reports: Sequence[Report], supplements: Sequence[Supplement] = (), project: Path | None = None
 ) -> str:
-    """Reports in the form of a file's ending; those for people say what to type, too, and SARIF names the project."""
+    """Reports in the form of a file's ending; those for people say what to type, too, and SARIF names the project.
+
+    A folder that is named from the root on is told by its last name: a page goes to others, whom the places of this
+    machine tell nothing.
+    """
+    supplements = [
+        replace(each, folder=Path(each.folder).name) if Path(each.folder).is_absolute() else each
+        for each in supplements
+    ]
     if suffix == ".sarif":
         return sarif.render(reports, locate_in(project))
     if suffix == ".html":
