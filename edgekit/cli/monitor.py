@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from edgekit.cli import options
+from edgekit.cli import completion, options
 from edgekit.cli.fleet_table import chosen_devices, failure, tell_errors
 from edgekit.cli.output import note, print_json, print_table, progress, say
 from edgekit.cli.slot_table import bundle_words
@@ -36,7 +36,13 @@ def monitor_command(
     device: options.Devices = None,
     group: options.Groups = None,
     profile: Annotated[
-        str | None, typer.Option("--profile", metavar="NAME", help="Gates of this profile, not of the bundle.")
+        str | None,
+        typer.Option(
+            "--profile",
+            metavar="NAME",
+            help="Gates of this profile, not of the bundle.",
+            autocompletion=completion.profiles,
+        ),
     ] = None,
     on_alarm: Annotated[
         OnAlarm,
