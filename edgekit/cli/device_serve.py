@@ -42,7 +42,7 @@ def serve_command(
     out. Called again, it starts anew with these options.
     """
     if token is not None and not token.is_file():
-        raise OptionError(f"there is no file '{token}'", hint="python -c 'import secrets; print(secrets.token_hex())'")
+        raise OptionError(f"there is no file '{token}'", hint="openssl rand -hex 32 >FILE makes one")
     if stop:
         with progress(f"device serve {device}"), connect(device) as transport:
             changed = stop_service(transport)

@@ -93,4 +93,10 @@ def of_command(name: str) -> contextlib.AbstractContextManager[object]:
     """Heartbeat of a whole command, from before its imports, if stderr is no terminal: `[edgekit run] 15 s so far`."""
     if sys.stderr.isatty():
         return contextlib.nullcontext()
-    return Heartbeat(f"edgekit {name}", lambda line: print(line, file=sys.stderr, flush=True), SILENCE_S)
+    return Heartbeat(f"edgekit {name}", _tell_early, SILENCE_S)
+
+
+def _tell_early(line: str) -> None:
+    """Print a line of our own words, without what cleans those of others: importing that is a part of the silence."""
+    sys.stderr.write(f"{line}\n")
+    sys.stderr.flush()

@@ -96,7 +96,7 @@ def _judge(name: str, bound: Bound, facts: GateInputs) -> GateResult:
     if isinstance(reading, MissingValue):
         shown = "unknown" if reading.value is None else quantity.show(reading.value)
         # Whoever states a gate on data wants it held, and no device will ever decide it.
-        missing: Outcome = "undecided" if name in DATA_GATES else reading.outcome
+        missing: Outcome = "undecided" if name in DATA_GATES and not reading.vacuous else reading.outcome
         here = " here" if missing == "not measurable" else ""
         more = f"; {measure_more(facts.comparison.samples, facts.available)}" if reading.more else ""
         meaning = f"{quantity.title}: {shown}; {limit}. It is {missing}{here}: {reading.reason}{more}."

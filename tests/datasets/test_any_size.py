@@ -86,7 +86,7 @@ def test_a_picture_smaller_than_its_crop_is_refused_by_name(folder: Path) -> Non
 
 def test_a_loader_of_other_channels_is_refused(folder: Path) -> None:
     np.savez(folder / "data.npz", image=pattern(90, 40, 1)[None], labels=np.zeros(1, np.int64))
-    with pytest.raises(SampleUnfit, match=r"'image' has 1 channels, its steps take 3"):
+    with pytest.raises(SampleUnfit, match=r"'image' has 1 channel, its steps take 3"):
         of(folder, RESIZE, data='path = "data.npz"')
 
 

@@ -42,7 +42,8 @@ def governance_reading(
     role = name.removesuffix("_overlap")
     overlap = governance.overlap(role)
     if overlap is None:
-        return MissingValue(f"no {role} set was used")
+        # A recipe that calibrates nothing has seen none of the evaluation samples by that.
+        return MissingValue(f"no {role} set was used", vacuous=role == "calibration")
     return exact(overlap.share)
 
 

@@ -81,6 +81,9 @@ def test_gates_without_their_set_are_undecided(leaky: DataGovernance) -> None:
     named = {"training_overlap": {"max": 0}, "licences": {"max": 0}, "mislabelled_share": {"max": 0}}
     judged = gates(leaky, **named)
     assert {judged[name].outcome for name in named} == {"undecided"}
+    # A recipe that calibrates nothing leaks nothing by it, whatever limit a project states.
+    alone = gates(DataGovernance(sets=()), calibration_overlap={"max": 1})["calibration_overlap"]
+    assert (alone.outcome, alone.value) == ("not measurable", None)
     assert "calibration_overlap" not in gates(None)
     assert "the data sets are not known here" in gates(None, **named)["licences"].meaning
 
