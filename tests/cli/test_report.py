@@ -143,7 +143,7 @@ def test_a_page_shows_the_samples_of_a_project_that_is_named(
     without = command("report", flipped, "--format", "html").out
     assert (with_pictures.count("data:image/png;base64,"), without.count("data:image/png;base64,")) == (1, 0)
     assert "&lt;b&gt;.png" in without
-    assert f"edgekit report {flipped} --format html --project DIR" in without
+    assert "edgekit report flipped --format html --project DIR" in without
 
 
 def test_flips_that_are_not_there_or_no_table_are_refused(command: Command, flipped: Path) -> None:
