@@ -21,7 +21,14 @@ from edgekit.permissions import OWNERS_FILE, check_protected, private_folder
 
 DEFAULT = "default"
 TRUSTED, REVOKED = "trusted", "revoked"
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+
+def secret_file(root: Path, name: str) -> Path:
+    """File of the private key called `name` in a folder of keys. Raises UsageError for what cannot be a name."""
+    if not NAME.fullmatch(name):
+        raise UsageError(f"{name!r} cannot be the name of a key", hint="use up to 64 letters, digits, '.', '_' and '-'")
+    return root / f"{name}.key"
 
 
 @dataclass(frozen=True)
@@ -185,14 +192,10 @@ class KeyStore:
 
     def _names(self) -> tuple[str, ...]:
         paths = (*self.root.glob("*.key"), *self.root.glob("*.uri"))
-        return tuple(sorted({path.stem for path in paths if _NAME.fullmatch(path.stem)}))
+        return tuple(sorted({path.stem for path in paths if NAME.fullmatch(path.stem)}))
 
     def _secret(self, name: str) -> Path:
-        if not _NAME.fullmatch(name):
-            raise UsageError(
-                f"{name!r} cannot be the name of a key", hint="use up to 64 letters, digits, '.', '_' and '-'"
-            )
-        return self.root / f"{name}.key"
+        return secret_file(self.root, name)
 
     def _public(self, name: str) -> Path:
         return self._secret(name).with_suffix(".pub")

@@ -24,7 +24,7 @@ SHOWN = 5
 
 
 OnAlarm = Literal["report", "command", "rollback"]
-"""What follows on an alarm."""
+"""Consequence of an alarm."""
 HEAD = ("outcome", "gate", "value", "at most", "since")
 
 

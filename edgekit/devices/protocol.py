@@ -39,26 +39,6 @@ class Info(Answer):
     """Name and version of the runtime of each format; None where there is none."""
 
 
-class Serving(Answer):
-    """Server of a device that has started."""
-
-    addresses: tuple[str, ...]
-    """Addresses on the device: `unix:PATH`, `http://HOST:PORT`."""
-    unit: str | None
-    """File of its systemd unit; None if it runs in the background until the device is restarted."""
-    at_boot: bool
-    """True if it starts at every boot."""
-    python: tuple[str, ...]
-    """Command line of a Python on the device that runs the model in an application's own process."""
-
-
-class Stopped(Answer):
-    """Answer about a server that was ended."""
-
-    changed: bool
-    """False if there was none."""
-
-
 class InferenceEnergy(Answer):
     """Energy of one inference, by a sensor of the device."""
 

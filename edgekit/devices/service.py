@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 
 from edgekit.client import edgekit_client
 from edgekit.devices.packs.equip import any_python
-from edgekit.devices.protocol import Serving, Stopped
+from edgekit.devices.protocol import Answer
 from edgekit.devices.runner_client import Runner
 from edgekit.devices.runner_install import install_runner
 from edgekit.devices.transport import Transport
@@ -15,6 +15,26 @@ from edgekit.errors import DeviceError
 
 START_S, STOP_S = 300.0, 60.0
 CLIENT, TOKEN = PurePosixPath("client", "edgekit_client.py"), "serve.token"
+
+
+class Serving(Answer):
+    """Server of a device that has started."""
+
+    addresses: tuple[str, ...]
+    """Addresses on the device: `unix:PATH`, `http://HOST:PORT`."""
+    unit: str | None
+    """File of its systemd unit; None if it runs in the background until the device is restarted."""
+    at_boot: bool
+    """True if it starts at every boot."""
+    python: tuple[str, ...]
+    """Command line of a Python on the device that runs the model in an application's own process."""
+
+
+class Stopped(Answer):
+    """Answer about a server that was ended."""
+
+    changed: bool
+    """False if there was none."""
 
 
 @dataclass(frozen=True)

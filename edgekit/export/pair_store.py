@@ -5,7 +5,6 @@ They lie in `model-signing/` of the config folder, `NAME.key` and `NAME.pub` eac
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -17,13 +16,13 @@ from edgekit import user_paths
 from edgekit.atomic import create, readable, stored
 from edgekit.attestation.ecdsa_key import MAX_PEM_BYTES, EcdsaPublicKey
 from edgekit.bundle import encryption
+from edgekit.bundle.keys import NAME, secret_file
 from edgekit.bundle.passphrase import Passphrase
 from edgekit.errors import UnknownName, UsageError, suggest
 from edgekit.export.signing_pair import SigningPair
 from edgekit.permissions import OWNERS_FILE, check_protected, private_folder
 
 FOLDER, DEFAULT = "model-signing", "default"
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
 @dataclass(frozen=True)
@@ -115,14 +114,10 @@ class PairStore:
         return StoredPair(name, f"p256:{public.hint[:16]}", location, self._public(name))
 
     def _names(self) -> tuple[str, ...]:
-        return tuple(sorted(path.stem for path in self.root.glob("*.key") if _NAME.fullmatch(path.stem)))
+        return tuple(sorted(path.stem for path in self.root.glob("*.key") if NAME.fullmatch(path.stem)))
 
     def _secret(self, name: str) -> Path:
-        if not _NAME.fullmatch(name):
-            raise UsageError(
-                f"{name!r} cannot be the name of a key", hint="use up to 64 letters, digits, '.', '_' and '-'"
-            )
-        return self.root / f"{name}.key"
+        return secret_file(self.root, name)
 
     def _public(self, name: str) -> Path:
         return self.root / f"{name}.pub"

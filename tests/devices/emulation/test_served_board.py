@@ -24,8 +24,8 @@ LIMIT_S = 300.0
 # The image starts sshd and adbd by a script, as its own first program; as others have it, systemd goes on from there.
 INSTALL = """
 set -e
-tar -xzf /root/systemd.tgz -C / --skip-old-files --keep-directory-symlink
-rm /root/systemd.tgz
+tar -xzf /opt/systemd.tgz -C / --skip-old-files --keep-directory-symlink
+rm /opt/systemd.tgz
 ldconfig
 mkdir -p /etc/systemd/system
 ln -sf /lib/systemd/system/multi-user.target /etc/systemd/system/default.target
@@ -48,7 +48,7 @@ ASK = f"{GIVEN}print(model.version, *(values.shape for values in model.predict(g
 LOAD = f"""{GIVEN}
 import json, os, time
 answers, lost, times = {{}}, [], []
-while not os.path.exists("/root/enough"):
+while not os.path.exists("/opt/enough"):
     began = time.monotonic()
     try:
         [scores] = model.predict(given).values()
@@ -109,15 +109,15 @@ def test_a_flash_under_load_loses_no_request_and_mixes_no_models(
     started = edgekit_here("device", "serve", url, "--workers", "1", "--json")
     assert started.code == 0, started.out + started.err
     serving = json.loads(started.out)
-    asking = f"{shlex.join([*serving['python'], '-c', LOAD, *_library(serving)])} >/root/answers 2>&1 &"
+    asking = f"{shlex.join([*serving['python'], '-c', LOAD, *_library(serving)])} >/opt/answers 2>&1 &"
     with device.connected() as transport:
         # What has no session of its own yet ends with the command that started it.
         transport.run(["sh", "-c", f"setsid {asking} sleep 5"], timeout=LIMIT_S)
         _flash(newer, url)
         edgekit_here("rollback", "--device", url)
-        transport.run(["touch", "/root/enough"], timeout=LIMIT_S)
+        transport.run(["touch", "/opt/enough"], timeout=LIMIT_S)
         until = time.monotonic() + LIMIT_S
-        while "done" not in (told := transport.run(["cat", "/root/answers"], timeout=LIMIT_S).stdout):
+        while "done" not in (told := transport.run(["cat", "/opt/answers"], timeout=LIMIT_S).stdout):
             assert time.monotonic() < until, told
             time.sleep(1.0)
     counted = json.loads(told.splitlines()[-2])
@@ -156,7 +156,7 @@ def _install_systemd(transport: Transport, folder: Path) -> None:
     with tarfile.open(archive, "w:gz", compresslevel=1) as written:
         for part in ("bin", "sbin", "lib", "usr", "etc"):
             written.add(packages / part, part)
-    transport.push(archive, PurePosixPath("/root/systemd.tgz"))
+    transport.push(archive, PurePosixPath("/opt/systemd.tgz"))
     installed = transport.run(["sh", "-c", INSTALL], timeout=LIMIT_S)
     assert installed.returncode == 0, installed.stderr
 
